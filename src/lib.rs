@@ -1,0 +1,3 @@
+//! Declarative sync and reconciliation for sales outreach.
+
+pub mod model;

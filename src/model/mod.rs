@@ -1,0 +1,36 @@
+//! The nouns of outreachd as plain values, and the field catalog.
+//!
+//! Never does I/O, knows no SQL and no YAML, reads no clock of its own.
+
+mod address;
+mod campaign;
+mod catalog;
+mod clock;
+mod duration;
+mod plan;
+mod project;
+mod rule;
+mod secret;
+mod segment;
+mod verdict;
+
+pub use address::{domain_of, is_address, normalize_address};
+pub use campaign::{
+    Campaign, FieldSource, Limits, Membership, OnLeave, OutreachType, Ramp, Safety, Schedule, SequenceStep,
+    State, Window, WriteBack,
+};
+pub use catalog::{
+    Entity, FIELDS, Field, FieldRef, Kind, OFFICE_QUALIFICATIONS, OUTREACH_TYPES, TEST_STATUSES,
+    WRITABLE_FIELDS, field,
+};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use duration::{Span, SpanUnit};
+pub use plan::{
+    Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
+    Totals, WithdrawReason,
+};
+pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
+pub use rule::{Op, Rule, Scalar, SqlClause, Test};
+pub use secret::SecretRef;
+pub use segment::{Example, Expect, Order, Segment};
+pub use verdict::{PushKey, PushState, Verdict};

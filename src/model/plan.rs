@@ -1,0 +1,236 @@
+//! A plan: the actions that would bring provider and database to what is declared, as data.
+//!
+//! Immutable once made; carries a digest, so that what was read is what runs.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Version of the JSON form.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What is done to one contact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionKind {
+    Enroll,
+    Update,
+    Withdraw,
+}
+
+impl ActionKind {
+    pub const ALL: [Self; 3] = [Self::Enroll, Self::Update, Self::Withdraw];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enroll => "enroll",
+            Self::Update => "update",
+            Self::Withdraw => "withdraw",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+macro_rules! reasons {
+    ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident => $code:literal, $text:literal;)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$note])* $variant),+ }
+
+        impl $name {
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable code in JSON and SQL.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            /// The words for people.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            pub fn parse(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.code() == code)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.code())
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Why a contact that the rule lets in is not enrolled, in the order in which they are looked for.
+    Skip {
+        /// Was in this campaign before: it is never entered a second time.
+        AlreadyContacted => "already_contacted", "already contacted by this campaign";
+        /// The provider refused it and nothing about the contact has changed since.
+        Refused => "refused", "refused by the provider";
+        NoAddress => "no_address", "no address";
+        InvalidAddress => "invalid_address", "invalid address";
+        Unsubscribed => "unsubscribed", "unsubscribed";
+        Bounced => "bounced", "bounced";
+        Replied => "replied", "replied";
+        Suppressed => "suppressed", "suppressed";
+        MissingField => "missing_field", "a required field is not set";
+        HeldOut => "held_out", "held out";
+        InAnotherCampaign => "in_another_campaign", "in another campaign";
+        CoolingDown => "cooling_down", "cooling down";
+        /// Another row with the same address is in, or comes first.
+        DuplicateAddress => "duplicate_address", "same address as another contact";
+        OverPerCompany => "over_per_company", "over the segment's limit per company";
+        OverCompanyCap => "over_company_cap", "over the company cap";
+        OverSegmentLimit => "over_segment_limit", "over the segment's limit";
+        OverDomainLimit => "over_domain_limit", "over today's limit for the domain";
+        OverDailyLimit => "over_daily_limit", "over today's limit";
+        /// The campaign's state takes nobody in.
+        NotActive => "not_active", "the campaign takes nobody in";
+    }
+}
+
+reasons! {
+    /// Why a contact leaves a campaign, in the order in which they are looked for.
+    WithdrawReason {
+        Deleted => "deleted", "deleted from the database";
+        Unsubscribed => "unsubscribed", "unsubscribed";
+        Bounced => "bounced", "bounced";
+        Replied => "replied", "replied";
+        Suppressed => "suppressed", "suppressed";
+        NoAddress => "no_address", "lost its address";
+        Archived => "archived", "the campaign is archived";
+        Exit => "exit", "matches the exit segment";
+        LeftAudience => "left_audience", "left the audience";
+    }
+}
+
+impl WithdrawReason {
+    /// A stop goes out whatever else holds: guard, pause and `on_leave` never delay it.
+    pub const fn is_stop(self) -> bool {
+        matches!(self, Self::Deleted | Self::Unsubscribed | Self::Bounced | Self::Replied | Self::Suppressed)
+    }
+}
+
+/// One field's value at the provider and as it will be.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Change {
+    pub field: String,
+    pub old: Value,
+    pub new: Value,
+}
+
+/// One contact's action.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Action {
+    pub action: ActionKind,
+    pub employee_id: Uuid,
+    pub email: String,
+    /// Why: the segment that let it in, the reason it leaves, `fields changed`.
+    pub reason: String,
+    /// Empty unless the action is an update.
+    pub changes: Vec<Change>,
+    /// Name for the people who read the sample; not part of the JSON form.
+    #[serde(skip)]
+    pub who: String,
+}
+
+/// Which check of the guard holds a campaign back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    MaxEnroll,
+    MaxWithdrawPercent,
+    EmptyAudience,
+    /// The audience could not be read: nothing can be said about this campaign.
+    QueryFailed,
+}
+
+/// A campaign that is held back, with the limit and the figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blocked {
+    pub guard: Guard,
+    pub message: String,
+}
+
+impl Blocked {
+    /// Whether a person may let it through with `--approve`.
+    pub fn can_be_approved(&self) -> bool {
+        self.guard != Guard::QueryFailed
+    }
+}
+
+/// How many contacts are left after a clause and all before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FunnelStep {
+    pub clause: String,
+    pub left: i64,
+}
+
+/// One campaign's part of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CampaignPlan {
+    pub campaign: String,
+    pub number: i32,
+    pub provider: String,
+    pub digest: String,
+    pub enroll: i64,
+    pub update: i64,
+    pub withdraw: i64,
+    /// Of the withdrawals, those that nothing may delay.
+    pub stops: i64,
+    pub keep: i64,
+    /// Contacts with a push that is not settled; they get no new action.
+    pub in_flight: i64,
+    pub skipped: BTreeMap<String, i64>,
+    pub funnel: Vec<FunnelStep>,
+    pub blocked: Option<Blocked>,
+    /// What a person should know although nothing is held back.
+    pub notes: Vec<String>,
+    /// Every action, or the sample that was asked for.
+    pub actions: Vec<Action>,
+}
+
+impl CampaignPlan {
+    pub const fn changes(&self) -> i64 {
+        self.enroll + self.update + self.withdraw
+    }
+}
+
+/// A campaign that the database knows and no file declares.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Orphan {
+    pub campaign: String,
+    pub number: i32,
+    pub enrolled: i64,
+}
+
+/// Sums over all campaigns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub enroll: i64,
+    pub update: i64,
+    pub withdraw: i64,
+    pub keep: i64,
+    /// Number of campaigns held back.
+    pub blocked: i64,
+}
+
+/// The whole plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    pub format_version: u32,
+    pub digest: String,
+    pub as_of: DateTime<Utc>,
+    pub campaigns: Vec<CampaignPlan>,
+    pub orphaned: Vec<Orphan>,
+    pub totals: Totals,
+}

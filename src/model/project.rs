@@ -1,0 +1,84 @@
+//! The project file: where the database is, which providers there are, and what holds for every campaign.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::campaign::Safety;
+use super::duration::Span;
+use super::secret::SecretRef;
+
+/// How to reach the database. Without a `url` here and without `DATABASE_URL`, outreachd runs its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DatabaseSettings {
+    pub url: Option<SecretRef>,
+    /// Longest time one audience statement may take.
+    pub statement_timeout: Option<Span>,
+}
+
+/// What kind of system a provider is, with the settings of that kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum ProviderKind {
+    /// Append-only JSON Lines, one file a campaign, in `dir` below the project folder.
+    File { dir: PathBuf },
+    /// Standard Webhooks over HTTP.
+    Webhook {
+        url: String,
+        secret: SecretRef,
+        /// The receiver dedupes by item key, so an item in doubt may be sent again under its key.
+        idempotent: bool,
+        /// `GET ?key=` answers `{"found":bool}`.
+        look_up: bool,
+        timeout: Duration,
+    },
+}
+
+/// One declared provider account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProviderSettings {
+    pub name: String,
+    #[serde(flatten)]
+    pub kind: ProviderKind,
+    /// Largest number of items in one call.
+    pub batch: u32,
+}
+
+/// What campaigns take over unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Defaults {
+    pub timezone: Tz,
+    pub cooldown: Option<Span>,
+    pub company_cap: Option<u32>,
+    pub safety: Safety,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { timezone: Tz::UTC, cooldown: None, company_cap: None, safety: Safety::default() }
+    }
+}
+
+/// The checked `outreach.yaml`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Project {
+    pub database: DatabaseSettings,
+    pub providers: BTreeMap<String, ProviderSettings>,
+    pub defaults: Defaults,
+    /// How long a lease lasts without renewal: after a crash another process takes over this much later.
+    pub lease: Duration,
+}
+
+impl Default for Project {
+    fn default() -> Self {
+        Self {
+            database: DatabaseSettings::default(),
+            providers: BTreeMap::new(),
+            defaults: Defaults::default(),
+            lease: Duration::from_secs(10),
+        }
+    }
+}
