@@ -1,3 +1,4 @@
 //! Declarative sync and reconciliation for sales outreach.
 
+pub mod audience;
 pub mod model;

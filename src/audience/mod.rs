@@ -1,0 +1,9 @@
+//! Segment -> SQL text and binds, and the tree that explains a verdict.
+//!
+//! Pure: never talks to a database. Every value is bound; the only operator text that reaches SQL
+//! unbound is the reviewed `sql` clause. Statements read two aliases: `e` (public.employees) and
+//! `c` (public.companies).
+
+mod binds;
+
+pub use binds::{Bind, Binds};
