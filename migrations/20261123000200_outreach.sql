@@ -6,12 +6,10 @@ create schema if not exists outreach;
 
 -- Campaigns that have ever been reconciled: tells an orphan from one that never was.
 create table outreach.campaigns (
-    number           integer primary key check (number > 0),
-    name             text not null,
-    provider         text not null,
-    -- Start of the ramp.
-    first_enrolled_at timestamptz,
-    seen_at          timestamptz not null
+    number   integer primary key check (number > 0),
+    name     text not null,
+    provider text not null,
+    seen_at  timestamptz not null
 );
 
 -- One contact in one campaign, and what the provider is known to hold of it.
@@ -40,6 +38,7 @@ create table outreach.enrollments (
 );
 -- Never twice: one address is live in a campaign once, however many rows carry it.
 create unique index enrollments_one_live_address on outreach.enrollments (campaign_number, email) where live;
+-- The start of the ramp and what was handed over today.
 create index enrollments_of_campaign on outreach.enrollments (campaign_number, enrolled_at);
 create index enrollments_of_company on outreach.enrollments (company_id) where live;
 
@@ -61,10 +60,12 @@ create table outreach.pushes (
     state           text not null default 'recorded'
         check (state in ('recorded', 'claimed', 'retry', 'in_doubt', 'accepted', 'refused')),
     attempts        smallint not null default 0,
+    -- An answer was lost once: the provider may hold it although nobody said so.
+    doubted         boolean not null default false,
     not_before      timestamptz,
-    -- Fencing token of the lease under which it was claimed, and that lease's end.
+    -- Fencing token of the provider lease under which it was claimed: whoever holds a later token
+    -- knows that this one's holder is gone.
     token           bigint,
-    lease_until     timestamptz,
     reconcile_id    uuid not null,
     recorded_at     timestamptz not null,
     handed_at       timestamptz,

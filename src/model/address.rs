@@ -25,8 +25,7 @@ pub fn is_address(address: &str) -> bool {
         return false;
     };
     let clean = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(|c| !c.is_whitespace() && !c.is_control() && !"@,;:<>()[]\"\\".contains(c))
+        !part.is_empty() && part.chars().all(|c| !"@,;:<>()[]\"\\".contains(c) && !is_blank(c))
     };
     clean(local)
         && clean(domain)
@@ -38,6 +37,21 @@ pub fn is_address(address: &str) -> bool {
         && !local.starts_with('.')
         && !local.ends_with('.')
         && !local.contains("..")
+}
+
+/// Blanks, controls and invisible marks; spelled out as in SQL, where classes depend on a locale.
+fn is_blank(c: char) -> bool {
+    matches!(
+        c,
+        '\0'..=' '
+            | '\u{7f}'..='\u{a0}'
+            | '\u{1680}'
+            | '\u{2000}'..='\u{200f}'
+            | '\u{2028}'..='\u{202f}'
+            | '\u{205f}'..='\u{206f}'
+            | '\u{3000}'
+            | '\u{feff}'
+    )
 }
 
 #[cfg(test)]

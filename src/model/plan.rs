@@ -84,6 +84,7 @@ reasons! {
         Suppressed => "suppressed", "suppressed";
         MissingField => "missing_field", "a required field is not set";
         HeldOut => "held_out", "held out";
+        MatchesExit => "matches_exit", "matches the exit segment";
         InAnotherCampaign => "in_another_campaign", "in another campaign";
         CoolingDown => "cooling_down", "cooling down";
         /// Another row with the same address is in, or comes first.
@@ -93,8 +94,6 @@ reasons! {
         OverSegmentLimit => "over_segment_limit", "over the segment's limit";
         OverDomainLimit => "over_domain_limit", "over today's limit for the domain";
         OverDailyLimit => "over_daily_limit", "over today's limit";
-        /// The campaign's state takes nobody in.
-        NotActive => "not_active", "the campaign takes nobody in";
     }
 }
 
@@ -113,7 +112,24 @@ reasons! {
     }
 }
 
+impl Skip {
+    /// Whether the contact is wanted all the same and waits for its day.
+    pub const fn is_deferral(self) -> bool {
+        matches!(self, Self::OverDomainLimit | Self::OverDailyLimit)
+    }
+}
+
 impl WithdrawReason {
+    /// What the enrollment's status becomes when the provider has let the contact go.
+    pub const fn status(self) -> &'static str {
+        match self {
+            Self::Unsubscribed | Self::Suppressed => "unsubscribed",
+            Self::Bounced => "bounced",
+            Self::Replied => "replied",
+            Self::Deleted | Self::NoAddress | Self::Archived | Self::Exit | Self::LeftAudience => "withdrawn",
+        }
+    }
+
     /// A stop goes out whatever else holds: guard, pause and `on_leave` never delay it.
     pub const fn is_stop(self) -> bool {
         matches!(self, Self::Deleted | Self::Unsubscribed | Self::Bounced | Self::Replied | Self::Suppressed)

@@ -1,0 +1,37 @@
+//! What ends a pass.
+
+use crate::provider::ProviderError;
+use crate::store::StoreError;
+
+/// A pass that could not go on. A refusal by the guard is no error but a value of the plan.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("could not use provider {provider}")]
+    Provider { provider: String, source: ProviderError },
+    #[error("provider {provider} cannot be used: {message}")]
+    Misconfigured { provider: String, message: String },
+    #[error("no provider is named {0} in outreach.yaml")]
+    UnknownProvider(String),
+    #[error("another outreachd works on {0}; nothing was done here, try again when it is through")]
+    LeaseHeld(String),
+    #[error("another outreachd has taken over {0}; what was in flight is settled by it")]
+    LeaseLost(String),
+    #[error("campaign {campaign} is not what was reviewed any more; nothing was done, make a new plan")]
+    Stale { campaign: String },
+}
+
+impl ReconcileError {
+    /// Whether the same call may go through later without anybody's doing.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_away(),
+            Self::LeaseHeld(_) | Self::LeaseLost(_) => true,
+            Self::Provider { source, .. } => {
+                matches!(source, ProviderError::LookUp(_) | ProviderError::LookUpStatus(_))
+            }
+            Self::Misconfigured { .. } | Self::UnknownProvider(_) | Self::Stale { .. } => false,
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Planning: one read of one snapshot, campaign by campaign in order of rank.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::Utc;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use sqlx::{Connection as _, Postgres, Transaction};
+
+use super::render::FieldRenderer;
+use super::{Context, ReconcileError, guard};
+use crate::model::{
+    Action, ActionKind, Blocked, Campaign, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan,
+    Plan, State, Totals, WithdrawReason,
+};
+use crate::store::diff::{self, ActionRow, Question, Record, Report};
+use crate::store::history::{self, Pass};
+use crate::store::{Lease, StoreError, campaigns};
+
+/// One snapshot of the database, and what has been worked out in it.
+pub struct Planner<'a> {
+    manifest: &'a crate::manifest::Manifest,
+    transaction: Transaction<'static, Postgres>,
+    as_of: chrono::DateTime<Utc>,
+    /// Campaigns whose wants stand in the temporary table; an error text where they could not be read.
+    wants: HashMap<i32, Option<String>>,
+}
+
+impl<'a> Planner<'a> {
+    /// Opens a snapshot. Dropping the planner leaves no trace.
+    pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
+        let doing = "open a snapshot for the plan";
+        let timeout = context.manifest.project.database.statement_timeout;
+        let mut transaction =
+            context.pool.begin().await.map_err(|source| StoreError::new(doing, source))?;
+        sqlx::query("set transaction isolation level repeatable read")
+            .execute(&mut *transaction)
+            .await
+            .map_err(|source| StoreError::new(doing, source))?;
+        let timeout = timeout.map_or(600_000, |span| span.approximate().as_millis());
+        // The sums of a large audience in memory, without what would make a small server swap.
+        sqlx::query(
+            "select set_config('statement_timeout', $1, true), set_config('work_mem', '64MB', true),
+                 set_config('jit', 'off', true)",
+        )
+        .bind(timeout.to_string())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|source| StoreError::new(doing, source))?;
+        Ok(Self {
+            manifest: context.manifest,
+            transaction,
+            as_of: context.clock.now(),
+            wants: HashMap::new(),
+        })
+    }
+
+    pub const fn as_of(&self) -> chrono::DateTime<Utc> {
+        self.as_of
+    }
+
+    /// What applying the campaign would do, with up to `samples` actions of each kind.
+    pub async fn campaign(&mut self, campaign: &Campaign, samples: i64) -> Result<CampaignPlan, ReconcileError> {
+        let question = match self.question(campaign).await? {
+            Ok(question) => question,
+            Err(message) => return Ok(self.cannot_tell(campaign, message)),
+        };
+        match self.try_statement(async |connection| diff::report(connection, &question, samples).await).await? {
+            Ok(report) => Ok(self.describe(campaign, report)),
+            Err(message) => Ok(self.cannot_tell(campaign, message)),
+        }
+    }
+
+    /// How many contacts are left after each clause of the campaign's segment.
+    pub async fn funnel(&mut self, campaign: &Campaign) -> Result<Vec<FunnelStep>, ReconcileError> {
+        let question = self.plain_question(campaign, None);
+        let segments = question.segments;
+        let left = self.try_statement(async |connection| diff::funnel(connection, &question).await).await?;
+        let Some(segment) = segments.get(&campaign.segment) else { return Ok(Vec::new()) };
+        let labels = std::iter::once("all contacts".to_owned())
+            .chain(segment.rule.clauses().iter().map(ToString::to_string));
+        Ok(left.map_or_else(
+            |_| Vec::new(),
+            |left| labels.zip(left).map(|(clause, left)| FunnelStep { clause, left }).collect(),
+        ))
+    }
+
+    /// Every action of the campaign in a stable order.
+    pub async fn each_action<E: From<StoreError> + From<ReconcileError>>(
+        &mut self,
+        campaign: &Campaign,
+        mut visit: impl FnMut(Action) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Ok(question) = self.question(campaign).await? else { return Ok(()) };
+        let renderer = FieldRenderer::new(campaign);
+        diff::each_action(&mut self.transaction, &question, |row| visit(action(row, &renderer))).await
+    }
+
+    /// Where some contacts stand in the campaign.
+    pub async fn verdicts(
+        &mut self,
+        campaign: &Campaign,
+        people: &[uuid::Uuid],
+    ) -> Result<Vec<diff::Verdict>, ReconcileError> {
+        match self.question(campaign).await? {
+            Ok(question) => Ok(diff::verdicts(&mut self.transaction, &question, people).await?),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Campaigns that the database knows and no file declares.
+    pub async fn orphans(&mut self) -> Result<Vec<Orphan>, ReconcileError> {
+        let declared: Vec<i32> = self.manifest.campaigns.iter().map(|campaign| campaign.number).collect();
+        Ok(campaigns::orphans(&mut self.transaction, &declared).await?)
+    }
+
+    /// Records the plan's actions and the pass, and commits: from here on they are promises.
+    pub async fn record(
+        mut self,
+        campaign: &Campaign,
+        plan: &CampaignPlan,
+        what: Record,
+        pass: &Pass,
+        _planner: &Lease,
+    ) -> Result<u64, ReconcileError> {
+        let nothing = match what {
+            Record::Everything => plan.changes() == 0,
+            Record::Stops => plan.stops == 0,
+        };
+        history::begin(&mut self.transaction, pass, plan).await?;
+        let mut recorded = 0;
+        if !nothing && let Ok(question) = self.question(campaign).await? {
+            recorded = diff::record(&mut self.transaction, &question, what, pass.id).await?;
+        }
+        self.transaction
+            .commit()
+            .await
+            .map_err(|source| StoreError::new("record the pushes", source))?;
+        Ok(recorded)
+    }
+
+    /// The campaign's question, after what campaigns of higher rank want has been worked out.
+    ///
+    /// The inner error is the reason why nothing can be said.
+    async fn question(&mut self, campaign: &Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
+        let rivals: Vec<&'a Campaign> =
+            self.manifest.campaigns.iter().filter(|other| are_rivals(other, campaign)).collect();
+        if !rivals.is_empty() && self.wants.is_empty() {
+            diff::create_wanted(&mut self.transaction).await?;
+        }
+        for rival in &rivals {
+            if !self.wants.contains_key(&rival.number) {
+                let failed = self.add_wants(rival).await?;
+                self.wants.insert(rival.number, failed);
+            }
+            if let Some(Some(message)) = self.wants.get(&rival.number) {
+                return Ok(Err(format!(
+                    "campaign {} goes first and its audience could not be read: {message}",
+                    rival.name
+                )));
+            }
+        }
+        let start = diff::local_day_start(campaign, self.as_of);
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let today = |instant: chrono::DateTime<Utc>| instant.with_timezone(&campaign.timezone).date_naive();
+        let day = handed.first.map_or(0, |first| (today(self.as_of) - today(first)).num_days().max(0));
+        let remaining =
+            campaign.limits.on_day(day as u32).map(|limit| (i64::from(limit) - handed.today).max(0));
+        let mut question = self.plain_question(campaign, remaining);
+        question.rivals = !rivals.is_empty();
+        Ok(Ok(question))
+    }
+
+    fn plain_question(&self, campaign: &Campaign, remaining_today: Option<i64>) -> Question<'a> {
+        let manifest = self.manifest;
+        // The manifest's own campaign outlives every question; the argument may not.
+        let declared = manifest.campaigns.iter().find(|known| known.number == campaign.number);
+        let mut tolerated: Vec<i32> = manifest
+            .campaigns
+            .iter()
+            .filter(|other| other.tolerates(campaign))
+            .map(|other| other.number)
+            .collect();
+        tolerated.push(campaign.number);
+        Question {
+            campaign: declared.unwrap_or(&manifest.campaigns[0]),
+            segments: &manifest.segments,
+            tolerated,
+            rivals: false,
+            as_of: self.as_of,
+            remaining_today,
+            day_start: diff::local_day_start(campaign, self.as_of),
+            only: None,
+        }
+    }
+
+    async fn add_wants(&mut self, rival: &Campaign) -> Result<Option<String>, ReconcileError> {
+        let question = match Box::pin(self.question(rival)).await? {
+            Ok(question) => question,
+            Err(message) => return Ok(Some(message)),
+        };
+        let added = self
+            .try_statement(async |connection| diff::add_wanted(connection, &question).await)
+            .await?;
+        Ok(added.err())
+    }
+
+    /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
+    async fn try_statement<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
+    ) -> Result<Result<T, String>, ReconcileError> {
+        let doing = "set a savepoint";
+        let mut savepoint =
+            self.transaction.begin().await.map_err(|source| StoreError::new(doing, source))?;
+        match statement(&mut savepoint).await {
+            Ok(value) => {
+                savepoint.commit().await.map_err(|source| StoreError::new(doing, source))?;
+                Ok(Ok(value))
+            }
+            Err(error) => match error.statement_fault() {
+                Some(message) => {
+                    savepoint.rollback().await.map_err(|source| StoreError::new(doing, source))?;
+                    Ok(Err(message))
+                }
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    fn describe(&self, campaign: &Campaign, report: Report) -> CampaignPlan {
+        let renderer = FieldRenderer::new(campaign);
+        let blocked = guard::check(campaign, &report);
+        let mut notes = Vec::new();
+        if report.in_flight + report.on_the_way > 0 {
+            notes.push(format!(
+                "{} pushes of an earlier pass are not settled yet; their contacts are left alone",
+                report.in_flight + report.on_the_way
+            ));
+        }
+        if campaign.state != State::Active {
+            notes.push(format!("the campaign is {}: nobody enters", state_word(campaign.state)));
+        }
+        CampaignPlan {
+            campaign: campaign.name.clone(),
+            number: campaign.number,
+            provider: campaign.provider.clone(),
+            digest: digest(campaign, &report),
+            enroll: report.enroll,
+            update: report.update,
+            withdraw: report.withdraw,
+            stops: report.stops,
+            keep: report.keep(),
+            in_flight: report.in_flight + report.on_the_way,
+            skipped: report.skipped,
+            funnel: Vec::new(),
+            blocked,
+            notes,
+            actions: report.samples.into_iter().map(|row| action(row, &renderer)).collect(),
+        }
+    }
+
+    /// A campaign about which nothing can be said: never shown as nothing to do.
+    fn cannot_tell(&self, campaign: &Campaign, message: String) -> CampaignPlan {
+        let blocked = Blocked { guard: Guard::QueryFailed, message: format!("cannot tell: {message}") };
+        let mut plan = self.describe(campaign, Report::default());
+        plan.blocked = Some(blocked);
+        plan
+    }
+}
+
+const fn state_word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Paused => "paused",
+        State::Archived => "archived",
+    }
+}
+
+/// Whether `other` goes first and cannot share a contact with `campaign`.
+fn are_rivals(other: &Campaign, campaign: &Campaign) -> bool {
+    other.state == State::Active && other.outranks(campaign) && !other.tolerates(campaign)
+}
+
+/// Campaigns in the order in which they are planned and applied.
+pub fn in_rank(campaigns: &[Campaign]) -> Vec<&Campaign> {
+    let mut sorted: Vec<&Campaign> = campaigns.iter().collect();
+    sorted.sort_by_key(|campaign| (std::cmp::Reverse(campaign.priority), campaign.number));
+    sorted
+}
+
+/// Puts campaign plans together.
+pub fn total(as_of: chrono::DateTime<Utc>, campaigns: Vec<CampaignPlan>, orphaned: Vec<Orphan>) -> Plan {
+    let mut totals = Totals::default();
+    let mut hasher = Sha256::new();
+    for plan in &campaigns {
+        totals.enroll += plan.enroll;
+        totals.update += plan.update;
+        totals.withdraw += plan.withdraw;
+        totals.keep += plan.keep;
+        totals.blocked += i64::from(plan.blocked.is_some());
+        hasher.update(&plan.digest);
+    }
+    let digest = hex::encode(hasher.finalize());
+    Plan { format_version: FORMAT_VERSION, digest, as_of, campaigns, orphaned, totals }
+}
+
+/// Changes whenever the declaration or any action does.
+fn digest(campaign: &Campaign, report: &Report) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(serde_json::to_vec(campaign).unwrap_or_default());
+    for figure in [report.enroll, report.update, report.withdraw, report.sums[0], report.sums[1]] {
+        hasher.update(figure.to_be_bytes());
+    }
+    hex::encode(&hasher.finalize()[..16])
+}
+
+fn action(row: ActionRow, renderer: &FieldRenderer) -> Action {
+    let changes = if row.action == ActionKind::Update { changes(&row, renderer) } else { Vec::new() };
+    let who = [row.full_name.as_str(), row.position.as_str(), row.company_name.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(", ");
+    let mut reason = row.reason.clone();
+    if row.action == ActionKind::Enroll {
+        reason = format!("in segment {reason}");
+        if let (Some(fields), Some(inputs)) = (&row.fields, &row.inputs)
+            && let Err(error) = renderer.render(fields.clone(), inputs)
+        {
+            reason = format!("{reason}; will be parked: {error}");
+        }
+    } else if let Some(leaving) = WithdrawReason::parse(&reason) {
+        reason = leaving.text().to_owned();
+    } else {
+        reason = reason.replace('_', " ");
+    }
+    Action { action: row.action, employee_id: row.employee_id, email: row.email, reason, changes, who }
+}
+
+fn changes(row: &ActionRow, renderer: &FieldRenderer) -> Vec<Change> {
+    let old = row.held.clone().unwrap_or_default();
+    let plain = row.fields.clone().unwrap_or_default();
+    let new = match &row.inputs {
+        Some(inputs) => renderer.render(plain.clone(), inputs).unwrap_or(plain),
+        None => plain,
+    };
+    let mut names: BTreeMap<&String, ()> = old.keys().map(|name| (name, ())).collect();
+    names.extend(new.keys().map(|name| (name, ())));
+    let value = |fields: &serde_json::Map<String, Value>, name: &str| {
+        fields.get(name).cloned().unwrap_or(Value::Null)
+    };
+    let mut changes: Vec<Change> = names
+        .into_keys()
+        .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(&new, name) })
+        .filter(|change| change.old != change.new)
+        .collect();
+    if let Some(held) = row.held_email.as_ref().filter(|held| **held != row.email) {
+        changes.insert(
+            0,
+            Change {
+                field: "email".to_owned(),
+                old: Value::String(held.clone()),
+                new: Value::String(row.email.clone()),
+            },
+        );
+    }
+    changes
+}

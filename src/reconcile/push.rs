@@ -1,0 +1,254 @@
+//! From recorded pushes to outcomes: claim, render, hand over, settle, one provider batch at a time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
+
+use super::render::FieldRenderer;
+use super::{Context, ReconcileError, destination, held, open_provider};
+use crate::model::{ActionKind, Campaign, PushState, Verdict};
+use crate::provider::{Answer, Destination, Item, Provider};
+use crate::store::pushes::{self, Claimed, Outcome, Settled};
+
+/// What the push phase did.
+#[derive(Debug, Default)]
+pub(super) struct Pushed {
+    pub(super) settled: Settled,
+    /// Pushes that a stop took back at the last moment.
+    pub(super) stopped: i64,
+}
+
+/// A push phase that ended early, with what it had done by then.
+pub(super) struct Fault {
+    pub(super) settled: Settled,
+    pub(super) message: String,
+    pub(super) error: Option<ReconcileError>,
+}
+
+/// Hands over everything that is due, waiting up to `patience` for what the provider puts off.
+pub(super) async fn all_due(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    patience: Duration,
+) -> Result<Pushed, Fault> {
+    let mut pushed = Pushed::default();
+    match hand_over_due(context, campaign, patience, &mut pushed).await {
+        Ok(()) => Ok(pushed),
+        Err(error) => {
+            Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) })
+        }
+    }
+}
+
+async fn hand_over_due(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    patience: Duration,
+    pushed: &mut Pushed,
+) -> Result<(), ReconcileError> {
+    if pushes::next_due(context.pool, campaign.number).await?.is_none() {
+        return Ok(());
+    }
+    let (provider, size, lease) = open_provider(context, campaign).await?;
+    let renderer = FieldRenderer::new(campaign);
+    let to = destination(campaign);
+    let work = async {
+        let deadline = Instant::now() + patience;
+        loop {
+            let now = context.clock.now();
+            let batch = pushes::claim(context.pool, campaign.number, &lease, now, size).await?;
+            pushed.stopped += batch.dropped;
+            if batch.pushes.is_empty() {
+                if batch.dropped > 0 {
+                    continue;
+                }
+                match wait_for_due(context, campaign, deadline).await? {
+                    true => continue,
+                    false => return Ok(()),
+                }
+            }
+            let handed = hand_over(provider.as_ref(), &to, &renderer, batch.pushes, context.clock.now()).await;
+            let now = context.clock.now();
+            let done = pushes::settle(context.pool, campaign, &lease, now, &handed.outcomes).await?;
+            info!(
+                campaign = campaign.number,
+                accepted = done.accepted,
+                refused = done.refused,
+                retry = done.retry,
+                in_doubt = done.in_doubt,
+                "settled"
+            );
+            if done.total() < handed.outcomes.len() as i64 {
+                return Err(ReconcileError::LeaseLost(lease.name.clone()));
+            }
+            pushed.settled += done;
+            if let Some(message) = handed.misconfigured {
+                return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
+            }
+        }
+    };
+    let result = held::while_held(context, &lease, work).await;
+    held::give_back(context, &lease).await;
+    result
+}
+
+/// Sleeps until the next push is due if that is before the deadline.
+async fn wait_for_due(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    deadline: Instant,
+) -> Result<bool, ReconcileError> {
+    let Some(due) = pushes::next_due(context.pool, campaign.number).await? else {
+        return Ok(false);
+    };
+    let wait = (due - context.clock.now()).to_std().unwrap_or_default().max(Duration::from_millis(20));
+    if Instant::now() + wait > deadline {
+        return Ok(false);
+    }
+    sleep(wait).await;
+    Ok(true)
+}
+
+struct Handed {
+    outcomes: Vec<Outcome>,
+    /// The provider stops here; its pushes go back without having burned an attempt.
+    misconfigured: Option<String>,
+}
+
+async fn hand_over(
+    provider: &dyn Provider,
+    to: &Destination,
+    renderer: &FieldRenderer,
+    pushes: Vec<Claimed>,
+    now: DateTime<Utc>,
+) -> Handed {
+    let mut handed = Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None };
+    let mut items = Vec::with_capacity(pushes.len());
+    let mut attempts = Vec::with_capacity(pushes.len());
+    for push in pushes {
+        attempts.push(push.attempts);
+        match item(renderer, push) {
+            Ok(item) => items.push(item),
+            Err(refused) => {
+                attempts.pop();
+                handed.outcomes.push(*refused);
+            }
+        }
+    }
+    let verdicts = perform(provider, to, &items).await;
+    for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
+        if let Verdict::Misconfigured(message) = &verdict {
+            handed.misconfigured.get_or_insert_with(|| message.clone());
+        }
+        handed.outcomes.push(outcome(item, verdict, attempts, renderer, now));
+    }
+    handed
+}
+
+/// The item that goes out, or the outcome of a contact whose fields cannot be made.
+fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
+    let Claimed { key, action, email, fields, inputs, .. } = push;
+    let fields = match (fields, inputs) {
+        (Value::Object(plain), Some(inputs)) if !renderer.is_plain() && action != ActionKind::Withdraw => {
+            renderer.render(plain, &inputs).map(Value::Object)
+        }
+        (fields, _) => Ok(fields),
+    };
+    match fields {
+        Ok(fields) => Ok(Item { key, action, email, fields }),
+        Err(error) => Err(Box::new(Outcome {
+            key,
+            state: PushState::Refused,
+            answer: Some(error.to_string()),
+            not_before: None,
+            rendered: None,
+            doubted: None,
+        })),
+    }
+}
+
+/// Verdicts in the order of the items. A call that is refused as a whole is cut in halves until the
+/// item at fault stands alone.
+async fn perform(provider: &dyn Provider, to: &Destination, items: &[Item]) -> Vec<Verdict> {
+    let mut verdicts = Vec::with_capacity(items.len());
+    let mut waiting = VecDeque::from([items]);
+    while let Some(part) = waiting.pop_front() {
+        if part.is_empty() {
+            continue;
+        }
+        match provider.perform(to, part).await {
+            Answer::Items(answers) => {
+                let missing = part.len().saturating_sub(answers.len());
+                verdicts.extend(answers.into_iter().take(part.len()));
+                let lost = Verdict::InDoubt("the provider answered for fewer items".to_owned());
+                verdicts.extend(std::iter::repeat_n(lost, missing));
+            }
+            Answer::Whole(Verdict::Refused(_)) if part.len() > 1 => {
+                let (left, right) = part.split_at(part.len() / 2);
+                waiting.push_front(right);
+                waiting.push_front(left);
+            }
+            Answer::Whole(verdict) => {
+                // What stops one call stops the next: the rest is not tried.
+                let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
+                verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
+                if ends {
+                    verdicts.extend(waiting.drain(..).flat_map(|rest| {
+                        std::iter::repeat_n(verdict.clone(), rest.len())
+                    }));
+                }
+            }
+        }
+    }
+    verdicts
+}
+
+fn outcome(
+    item: Item,
+    verdict: Verdict,
+    attempts: i16,
+    renderer: &FieldRenderer,
+    now: DateTime<Utc>,
+) -> Outcome {
+    let key = item.key;
+    let rendered = (!renderer.is_plain() && item.action != ActionKind::Withdraw).then_some(item.fields);
+    let (state, answer, not_before, doubted) = match verdict {
+        Verdict::Accepted => (PushState::Accepted, None, None, None),
+        Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
+        Verdict::Retry { after, reason } => {
+            let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
+            let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1));
+            (PushState::Retry, Some(reason), Some(now + wait), None)
+        }
+        Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
+        Verdict::InDoubt(reason) => {
+            warn!(push = %key, "in doubt");
+            (PushState::InDoubt, Some(reason), None, Some(true))
+        }
+    };
+    Outcome { key, state, answer, not_before, rendered, doubted }
+}
+
+/// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
+fn backoff(attempts: i16, salt: u128) -> Duration {
+    let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
+    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_secs(3600));
+    full - full.mul_f64((salt % 1000) as f64 / 4000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backing_off_doubles_up_to_an_hour() {
+        assert_eq!(backoff(1, 0), Duration::from_millis(500));
+        assert_eq!(backoff(3, 0), Duration::from_secs(2));
+        assert_eq!(backoff(i16::MAX, 0), Duration::from_secs(3600));
+        assert!(backoff(3, 999) < backoff(3, 1));
+    }
+}

@@ -1,0 +1,100 @@
+//! Pushes that may or may not have been done: the provider is asked, and where it cannot tell they wait
+//! for a person.
+
+use tracing::info;
+use uuid::Uuid;
+
+use super::{Context, ReconcileError, destination, held, open_provider};
+use crate::model::{Campaign, PushKey, PushState};
+use crate::provider::{Item, Presence};
+use crate::store::Lease;
+use crate::store::pushes::{self, Claimed, Outcome, Settled};
+
+/// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
+pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
+    if !pushes::any_unsettled(context.pool, campaign.number).await? {
+        return Ok(Settled::default());
+    }
+    let (provider, size, lease) = open_provider(context, campaign).await?;
+    let to = destination(campaign);
+    let work = async {
+        let mut settled = Settled::default();
+        let mut after = Uuid::nil();
+        loop {
+            let adopted = pushes::adopt(context.pool, campaign.number, &lease, after, size).await?;
+            let Some(last) = adopted.last() else { break };
+            after = last.key.employee_id;
+            let items: Vec<Item> = adopted.into_iter().map(item).collect();
+            let found = provider.look_up(&to, &items).await.map_err(|source| ReconcileError::Provider {
+                provider: campaign.provider.clone(),
+                source,
+            })?;
+            let outcomes: Vec<Outcome> =
+                items.iter().zip(found).map(|(item, presence)| judge(item.key, presence)).collect();
+            settled +=
+                pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
+        }
+        Ok(settled)
+    };
+    let result = held::while_held(context, &lease, work).await;
+    held::give_back(context, &lease).await;
+    if let Ok(settled) = &result {
+        info!(
+            campaign = campaign.number,
+            accepted = settled.accepted,
+            retry = settled.retry,
+            in_doubt = settled.in_doubt,
+            "asked the provider about pushes in doubt"
+        );
+    }
+    result
+}
+
+fn item(push: Claimed) -> Item {
+    Item { key: push.key, action: push.action, email: push.email, fields: push.fields }
+}
+
+fn judge(key: PushKey, presence: Presence) -> Outcome {
+    let (state, answer, doubted) = match presence {
+        Presence::Here => (PushState::Accepted, "found at the provider", Some(false)),
+        Presence::NotHere => (PushState::Retry, "not found at the provider", Some(false)),
+        Presence::SendAgain => (PushState::Retry, "sent again under its key", Some(true)),
+        Presence::Unknown => (PushState::InDoubt, "the provider cannot tell", Some(true)),
+    };
+    Outcome { key, state, answer: Some(answer.to_owned()), not_before: None, rendered: None, doubted }
+}
+
+/// Settles one push in doubt as a person says: it arrived, or it did not.
+///
+/// False when that push is not in doubt.
+pub async fn settle_by_hand(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    key: PushKey,
+    arrived: bool,
+) -> Result<bool, ReconcileError> {
+    let lease = held::take(context, crate::store::provider_lease(&campaign.provider)).await?;
+    let result = settle_one(context, campaign, key, arrived, &lease).await;
+    held::give_back(context, &lease).await;
+    result
+}
+
+async fn settle_one(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    key: PushKey,
+    arrived: bool,
+    lease: &Lease,
+) -> Result<bool, ReconcileError> {
+    // The employee just before the one wanted: `adopt` starts after it.
+    let after = Uuid::from_u128(key.employee_id.as_u128().saturating_sub(1));
+    let adopted = pushes::adopt(context.pool, key.campaign, lease, after, 1).await?;
+    if adopted.first().is_none_or(|push| push.key != key) {
+        return Ok(false);
+    }
+    let presence = if arrived { Presence::Here } else { Presence::NotHere };
+    let mut outcome = judge(key, presence);
+    outcome.answer = Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
+    let settled = pushes::settle(context.pool, campaign, lease, context.clock.now(), &[outcome]).await?;
+    Ok(settled.total() == 1)
+}

@@ -1,0 +1,79 @@
+//! What the database remembers of campaigns: their names, their first day, what was handed over today.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool};
+
+use super::StoreError;
+use crate::model::{Campaign, Orphan};
+
+/// The figures that daily limits are counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Handed {
+    /// When the first contact was enrolled; the start of the ramp.
+    pub first: Option<DateTime<Utc>>,
+    /// Enrollments handed over since the day began, and those that may have been.
+    pub today: i64,
+}
+
+/// Reads the figures for one campaign.
+pub async fn handed(
+    connection: &mut PgConnection,
+    number: i32,
+    day_start: DateTime<Utc>,
+) -> Result<Handed, StoreError> {
+    sqlx::query_as(
+        "select
+             (select min(enrolled_at) from outreach.enrollments
+              where campaign_number = $1 and status <> 'failed') as first,
+             (select count(*) from outreach.enrollments
+              where campaign_number = $1 and enrolled_at >= $2 and status <> 'failed')
+             + (select count(*) from outreach.pushes
+                where campaign_number = $1 and settled_at is null and action = 'enroll'
+                  and (state <> 'recorded' or attempts > 0)) as today",
+    )
+    .bind(number)
+    .bind(day_start)
+    .fetch_one(connection)
+    .await
+    .map_err(|source| StoreError::new("count what was handed over today", source))
+}
+
+/// Remembers that the campaign is declared, under its present name.
+pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into outreach.campaigns as c (number, name, provider, seen_at) values ($1, $2, $3, $4)
+         on conflict (number) do update
+             set name = excluded.name, provider = excluded.provider, seen_at = excluded.seen_at
+             where (c.name, c.provider) is distinct from (excluded.name, excluded.provider)",
+    )
+    .bind(campaign.number)
+    .bind(&campaign.name)
+    .bind(&campaign.provider)
+    .bind(now)
+    .execute(pool)
+    .await
+    .map(|_| ())
+    .map_err(|source| StoreError::new("remember the campaign", source))
+}
+
+/// Campaigns with live enrollments that no file declares any more.
+pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<Vec<Orphan>, StoreError> {
+    let rows: Vec<(i32, String, i64)> = sqlx::query_as(
+        "select c.number, c.name, n.live
+         from outreach.campaigns c
+         cross join lateral (
+             select count(*) as live from outreach.enrollments n
+             where n.campaign_number = c.number and n.live
+         ) n
+         where c.number <> all ($1) and n.live > 0
+         order by c.number",
+    )
+    .bind(declared)
+    .fetch_all(connection)
+    .await
+    .map_err(|source| StoreError::new("look for campaigns without a file", source))?;
+    Ok(rows
+        .into_iter()
+        .map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled })
+        .collect())
+}

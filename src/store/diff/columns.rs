@@ -1,0 +1,150 @@
+//! SQL expressions over one contact (`e`, `c`): what the provider gets of it, and whether it can.
+
+use sha2::{Digest, Sha256};
+
+use crate::audience::{Bind, Binds, column};
+use crate::model::{Campaign, FieldRef, FieldSource, Kind};
+
+/// An address as it is compared everywhere; the twin of `model::normalize_address`.
+pub(super) const ADDRESS: &str = "lower(btrim(e.work_email, E' \\t\\r\\n\\u00a0'))";
+
+/// Whether `email` can be written to; the twin of `model::is_address`.
+pub(super) fn is_address(email: &str) -> String {
+    format!(
+        r"({email} ~ '^[^@{FORBIDDEN}]+@([^@.{FORBIDDEN}]+\.)+[^@.{FORBIDDEN}]+$'
+            and octet_length({email}) <= 254
+            and octet_length(split_part({email}, '@', 1)) <= 64
+            and {email} !~ '^\.|\.\.|\.@|@-|\.-|-\.|-$')"
+    )
+}
+
+/// Characters of no address, in a bracket expression: blanks, controls, and what makes a header or
+/// a list. Spelled out, because character classes depend on the database's locale.
+const FORBIDDEN: &str = r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
+
+/// The value if it is set: blank text counts as unset.
+fn set_value(from: &FieldRef) -> String {
+    let expression = column(from);
+    match from.field.kind {
+        Kind::Text => format!("nullif(btrim({expression}), '')"),
+        Kind::Json if !from.path.is_empty() => format!("nullif(btrim({expression}), '')"),
+        _ => expression,
+    }
+}
+
+/// The columns that templates read, without repeats.
+fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
+    let mut reads: Vec<&FieldRef> = campaign
+        .fields
+        .values()
+        .filter_map(|source| match source {
+            FieldSource::Template { reads, .. } => Some(reads),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    reads.sort_by_key(|from| from.to_string());
+    reads.dedup();
+    reads
+}
+
+/// True when every field that must be set is.
+pub(super) fn complete(campaign: &Campaign) -> String {
+    let tests: Vec<String> = campaign
+        .fields
+        .values()
+        .filter_map(|source| match source {
+            FieldSource::Column { from, default: None } => Some(format!("{} is not null", set_value(from))),
+            _ => None,
+        })
+        .collect();
+    if tests.is_empty() { "true".to_owned() } else { tests.join(" and ") }
+}
+
+/// A hash of everything that the provider's copy is made from: address, columns, templates.
+///
+/// Only compared with hashes made by the same server; a collision hides one change of one contact
+/// with odds of 2^-64.
+pub(super) fn source_hash(campaign: &Campaign, binds: &mut Binds) -> String {
+    let mut values = vec![ADDRESS.to_owned()];
+    for source in campaign.fields.values() {
+        if let FieldSource::Column { from, .. } = source {
+            values.push(set_value(from));
+        }
+    }
+    values.extend(template_reads(campaign).into_iter().map(column));
+    let seed = binds.add(Bind::Int(shape(campaign)));
+    format!("hash_record_extended(row({}), {seed})", values.join(", "))
+}
+
+/// Changes whenever the declared fields do.
+fn shape(campaign: &Campaign) -> i64 {
+    let mut hasher = Sha256::new();
+    hasher.update(serde_json::to_vec(&campaign.fields).unwrap_or_default());
+    let digest = hasher.finalize();
+    i64::from_be_bytes(std::array::from_fn(|index| digest[index]))
+}
+
+/// The fields that need no template, as `jsonb`, values in their own type.
+pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
+    let mut parts = Vec::new();
+    for (name, source) in &campaign.fields {
+        let name = |binds: &mut Binds| binds.add(Bind::Text(name.clone()));
+        match source {
+            FieldSource::Column { from, default } => {
+                parts.push(name(binds));
+                let value = format!("to_jsonb({})", set_value(from));
+                parts.push(match default {
+                    Some(text) => {
+                        format!("coalesce({value}, to_jsonb({}))", binds.add(Bind::Text(text.clone())))
+                    }
+                    None => value,
+                });
+            }
+            FieldSource::Value(text) => {
+                parts.push(name(binds));
+                parts.push(format!("to_jsonb({})", binds.add(Bind::Text(text.clone()))));
+            }
+            FieldSource::Template { .. } => {}
+        }
+    }
+    object(&parts)
+}
+
+/// What templates read, as `{"company": {...}, "employee": {...}}` with unset columns left out,
+/// or `null` when the campaign has no template.
+pub(super) fn template_inputs(campaign: &Campaign) -> String {
+    let has_template =
+        campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
+    if !has_template {
+        return "null::jsonb".to_owned();
+    }
+    let reads = template_reads(campaign);
+    let side = |entity: &str| {
+        let mut columns: Vec<&str> = reads
+            .iter()
+            .filter(|from| from.field.entity.as_str() == entity)
+            .map(|from| from.field.column)
+            .collect();
+        columns.dedup();
+        let alias = &entity[..1];
+        let parts: Vec<String> =
+            columns.iter().flat_map(|name| [format!("'{name}'"), format!("{alias}.{name}")]).collect();
+        object(&parts)
+    };
+    format!(
+        "jsonb_strip_nulls(jsonb_build_object('company', {}, 'employee', {}))",
+        side("company"),
+        side("employee")
+    )
+}
+
+/// `jsonb_build_object` in pieces: a function takes at most 100 arguments.
+fn object(parts: &[String]) -> String {
+    if parts.is_empty() {
+        return "'{}'::jsonb".to_owned();
+    }
+    let pieces: Vec<String> =
+        parts.chunks(80).map(|chunk| format!("jsonb_build_object({})", chunk.join(", "))).collect();
+    pieces.join(" || ")
+}

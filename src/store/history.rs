@@ -1,0 +1,138 @@
+//! The record of passes: one row for each reconcile that had something to say.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::pushes::Settled;
+use crate::model::CampaignPlan;
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PassOutcome {
+    Running,
+    Done,
+    Blocked,
+    /// Something was put off, refused or is in doubt.
+    Partial,
+    Failed,
+}
+
+impl PassOutcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Blocked => "blocked",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Identity and cause of a pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pass {
+    pub id: Uuid,
+    pub campaign: String,
+    pub number: i32,
+    /// What made us look: `apply`, `schedule`, `files` ...
+    pub trigger: &'static str,
+    pub manifest_digest: String,
+    pub started_at: DateTime<Utc>,
+}
+
+/// Writes the pass down as running, in the transaction that records its pushes.
+pub async fn begin(connection: &mut PgConnection, pass: &Pass, plan: &CampaignPlan) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into outreach.reconciles (
+             id, campaign_number, campaign, trigger, manifest_digest, plan_digest,
+             enroll, update, withdraw, keep, started_at
+         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(pass.id)
+    .bind(pass.number)
+    .bind(&pass.campaign)
+    .bind(pass.trigger)
+    .bind(&pass.manifest_digest)
+    .bind(&plan.digest)
+    .bind(plan.enroll)
+    .bind(plan.update)
+    .bind(plan.withdraw)
+    .bind(plan.keep)
+    .bind(pass.started_at)
+    .execute(connection)
+    .await
+    .map(|_| ())
+    .map_err(|source| StoreError::new("write the pass down", source))
+}
+
+/// Writes down how the pass ended.
+pub async fn finish(
+    pool: &PgPool,
+    pass: &Pass,
+    settled: Settled,
+    outcome: PassOutcome,
+    message: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outreach.reconciles
+         set accepted = $2, refused = $3, retry = $4, in_doubt = $5, outcome = $6, message = $7, finished_at = $8
+         where id = $1",
+    )
+    .bind(pass.id)
+    .bind(settled.accepted)
+    .bind(settled.refused)
+    .bind(settled.retry)
+    .bind(settled.in_doubt)
+    .bind(outcome.as_str())
+    .bind(message)
+    .bind(now)
+    .execute(pool)
+    .await
+    .map(|_| ())
+    .map_err(|source| StoreError::new("write down how the pass ended", source))
+}
+
+/// One line of `history`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Entry {
+    pub id: Uuid,
+    pub campaign: String,
+    pub campaign_number: i32,
+    pub trigger: String,
+    pub plan_digest: Option<String>,
+    pub enroll: i64,
+    pub update: i64,
+    pub withdraw: i64,
+    pub keep: i64,
+    pub accepted: i64,
+    pub refused: i64,
+    pub retry: i64,
+    pub in_doubt: i64,
+    pub outcome: String,
+    pub message: Option<String>,
+    pub started_at: DateTime<Utc>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// The latest passes, newest first; of one campaign or of all.
+pub async fn list(pool: &PgPool, number: Option<i32>, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    sqlx::query_as(
+        "select id, campaign, campaign_number, trigger, plan_digest, enroll, update, withdraw, keep,
+             accepted, refused, retry, in_doubt, outcome, message, started_at, finished_at
+         from outreach.reconciles
+         where $1::integer is null or campaign_number = $1
+         order by started_at desc, id
+         limit $2",
+    )
+    .bind(number)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(|source| StoreError::new("read the history", source))
+}

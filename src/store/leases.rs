@@ -1,0 +1,92 @@
+//! Row leases: who may plan a campaign, who may push to a provider account.
+//!
+//! A lease ends by the database's clock. Each new holder gets a higher token, and statements that
+//! need the lease check the token, so a holder that slept through its end can settle nothing.
+//! Not session locks: they must work behind a transaction-mode pooler.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// Proof that this process holds a lease; statements take it as an argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    pub name: String,
+    pub token: i64,
+    holder: Uuid,
+    length: Duration,
+}
+
+impl Lease {
+    /// How often a holder renews.
+    pub fn renewal(&self) -> Duration {
+        self.length / 3
+    }
+}
+
+/// Name of the lease of a campaign's planner.
+pub fn campaign_lease(number: i32) -> String {
+    format!("campaign:{number}")
+}
+
+/// Name of the lease of a provider account's pusher.
+pub fn provider_lease(name: &str) -> String {
+    format!("provider:{name}")
+}
+
+/// Takes the lease if it is free, has ended, or is ours already.
+pub async fn acquire(
+    pool: &PgPool,
+    name: String,
+    holder: Uuid,
+    length: Duration,
+) -> Result<Option<Lease>, StoreError> {
+    let token: Option<i64> = sqlx::query_scalar(
+        "insert into outreach.leases as l (name, holder, token, until)
+         values ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
+         on conflict (name) do update
+             set holder = excluded.holder, token = l.token + 1, until = excluded.until
+             where l.until <= clock_timestamp() or l.holder = excluded.holder
+         returning token",
+    )
+    .bind(&name)
+    .bind(holder.to_string())
+    .bind(length.as_millis() as i64)
+    .fetch_optional(pool)
+    .await
+    .map_err(|source| StoreError::new("take a lease", source))?;
+    Ok(token.map(|token| Lease { name, token, holder, length }))
+}
+
+/// Puts the end off; false when somebody else has taken over.
+pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
+    let renewed = sqlx::query(
+        "update outreach.leases
+         set until = clock_timestamp() + $3 * interval '1 millisecond'
+         where name = $1 and token = $2 and until > clock_timestamp()",
+    )
+    .bind(&lease.name)
+    .bind(lease.token)
+    .bind(lease.length.as_millis() as i64)
+    .execute(pool)
+    .await
+    .map_err(|source| StoreError::new("renew a lease", source))?;
+    Ok(renewed.rows_affected() == 1)
+}
+
+/// Gives the lease back, so that nobody has to wait for its end. The token stays.
+pub async fn release(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
+    sqlx::query(
+        "update outreach.leases set until = '-infinity' where name = $1 and token = $2 and holder = $3",
+    )
+    .bind(&lease.name)
+    .bind(lease.token)
+    .bind(lease.holder.to_string())
+    .execute(pool)
+    .await
+    .map(|_| ())
+    .map_err(|source| StoreError::new("give a lease back", source))
+}

@@ -1,0 +1,293 @@
+//! The ledger of pushes: claimed under a lease, settled with enrollment and write-back.
+//!
+//! Never calls a provider and never keeps a transaction open for one.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sqlx::postgres::PgRow;
+use sqlx::{PgPool, Row as _};
+use uuid::Uuid;
+
+use super::{Lease, StoreError};
+use crate::model::{ActionKind, Campaign, PushKey, PushState};
+
+/// A push that this process may hand over, or must look up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    pub key: PushKey,
+    pub action: ActionKind,
+    pub email: String,
+    /// The fields that need no template.
+    pub fields: Value,
+    /// What templates read; absent when there is none.
+    pub inputs: Option<Value>,
+    /// How often it has been handed over, this time included.
+    pub attempts: i16,
+}
+
+impl Claimed {
+    fn from_row(campaign: i32, row: &PgRow) -> Result<Self, sqlx::Error> {
+        let action: &str = row.try_get("action")?;
+        Ok(Self {
+            key: PushKey {
+                campaign,
+                employee_id: row.try_get("employee_id")?,
+                ordinal: row.try_get("ordinal")?,
+            },
+            action: ActionKind::parse(action)
+                .ok_or_else(|| sqlx::Error::Decode(format!("unknown action `{action}`").into()))?,
+            email: row.try_get("email")?,
+            fields: row.try_get("fields")?,
+            inputs: row.try_get("inputs")?,
+            attempts: row.try_get("attempts")?,
+        })
+    }
+}
+
+/// One provider call's worth of claimed pushes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub pushes: Vec<Claimed>,
+    /// Pushes that a stop took back at the last moment.
+    pub dropped: i64,
+}
+
+/// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
+pub async fn claim(
+    pool: &PgPool,
+    campaign: i32,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    size: u32,
+) -> Result<Batch, StoreError> {
+    let doing = "claim pushes";
+    let rows = sqlx::query(include_str!("claim.sql"))
+        .bind(campaign)
+        .bind(&lease.name)
+        .bind(lease.token)
+        .bind(now)
+        .bind(i64::from(size))
+        .fetch_all(pool)
+        .await
+        .map_err(|source| StoreError::new(doing, source))?;
+    let mut batch = Batch::default();
+    for row in &rows {
+        batch.dropped = row.try_get("dropped").map_err(|source| StoreError::new(doing, source))?;
+        let employee: Option<Uuid> =
+            row.try_get("employee_id").map_err(|source| StoreError::new(doing, source))?;
+        if employee.is_some() {
+            let push = Claimed::from_row(campaign, row).map_err(|source| StoreError::new(doing, source))?;
+            batch.pushes.push(push);
+        }
+    }
+    Ok(batch)
+}
+
+/// Takes over pushes that may or may not have been done, in order of employee, after `after`.
+pub async fn adopt(
+    pool: &PgPool,
+    campaign: i32,
+    lease: &Lease,
+    after: Uuid,
+    size: u32,
+) -> Result<Vec<Claimed>, StoreError> {
+    let doing = "take over pushes in doubt";
+    let rows = sqlx::query(include_str!("adopt.sql"))
+        .bind(campaign)
+        .bind(&lease.name)
+        .bind(lease.token)
+        .bind(after)
+        .bind(i64::from(size))
+        .fetch_all(pool)
+        .await
+        .map_err(|source| StoreError::new(doing, source))?;
+    let mut pushes = rows
+        .iter()
+        .map(|row| Claimed::from_row(campaign, row))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| StoreError::new(doing, source))?;
+    pushes.sort_by_key(|push| push.key);
+    Ok(pushes)
+}
+
+/// Forgets pushes that were recorded and never claimed: nothing left us, and a new plan knows better.
+pub async fn forget_unclaimed(pool: &PgPool, campaign: i32) -> Result<u64, StoreError> {
+    sqlx::query(
+        "delete from outreach.pushes
+         where campaign_number = $1 and settled_at is null and state = 'recorded' and attempts = 0",
+    )
+    .bind(campaign)
+    .execute(pool)
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(|source| StoreError::new("clear pushes of an earlier plan", source))
+}
+
+/// Whether a dead holder or a lost answer left pushes to look up.
+pub async fn any_unsettled(pool: &PgPool, campaign: i32) -> Result<bool, StoreError> {
+    sqlx::query_scalar(
+        "select exists (
+             select from outreach.pushes
+             where campaign_number = $1 and settled_at is null and state in ('claimed', 'in_doubt')
+         )",
+    )
+    .bind(campaign)
+    .fetch_one(pool)
+    .await
+    .map_err(|source| StoreError::new("look for pushes in doubt", source))
+}
+
+/// When the next push may be handed over; `None` when there is none.
+pub async fn next_due(pool: &PgPool, campaign: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar(
+        "select min(coalesce(not_before, recorded_at)) from outreach.pushes
+         where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')",
+    )
+    .bind(campaign)
+    .fetch_one(pool)
+    .await
+    .map_err(|source| StoreError::new("look for due pushes", source))
+}
+
+/// What became of one claimed push.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub key: PushKey,
+    pub state: PushState,
+    pub answer: Option<String>,
+    pub not_before: Option<DateTime<Utc>>,
+    /// The fields as they were handed over, when templates made some of them.
+    pub rendered: Option<Value>,
+    /// Whether the provider may hold it although nobody said so; `None` leaves what was known.
+    pub doubted: Option<bool>,
+}
+
+/// How many pushes ended in which state, and how many rows of `employees` were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub accepted: i64,
+    pub refused: i64,
+    pub retry: i64,
+    pub in_doubt: i64,
+    pub written: i64,
+}
+
+impl std::ops::AddAssign for Settled {
+    fn add_assign(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.refused += other.refused;
+        self.retry += other.retry;
+        self.in_doubt += other.in_doubt;
+        self.written += other.written;
+    }
+}
+
+impl Settled {
+    /// Pushes that were settled or put off.
+    pub const fn total(&self) -> i64 {
+        self.accepted + self.refused + self.retry + self.in_doubt
+    }
+}
+
+/// Settles outcomes with enrollments and write-back in one transaction. Settles nothing once the lease is lost.
+pub async fn settle(
+    pool: &PgPool,
+    campaign: &Campaign,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    outcomes: &[Outcome],
+) -> Result<Settled, StoreError> {
+    let doing = "settle pushes";
+    let extra = |column: &str| {
+        campaign
+            .write_back
+            .iter()
+            .find(|write| write.field.to_string() == column)
+            .map(|write| write.value.as_str())
+    };
+    let mut transaction =
+        pool.begin().await.map_err(|source| StoreError::new(doing, source))?;
+    let rows = sqlx::query(include_str!("settle.sql"))
+        .bind(campaign.number)
+        .bind(&lease.name)
+        .bind(lease.token)
+        .bind(now)
+        .bind(outcomes.iter().map(|outcome| outcome.key.employee_id).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.key.ordinal).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.state.as_str()).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref()).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.not_before).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.rendered.as_ref()).collect::<Vec<_>>())
+        .bind(campaign.outreach_type.as_str())
+        .bind(extra("employee.processing_status"))
+        .bind(extra("employee.client_status"))
+        .bind(outcomes.iter().map(|outcome| outcome.doubted).collect::<Vec<_>>())
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(|source| StoreError::new(doing, source))?;
+    let mut settled = Settled::default();
+    for row in rows {
+        let mut read = || -> Result<(), sqlx::Error> {
+            let n: i64 = row.try_get("n")?;
+            match row.try_get("state")? {
+                "accepted" => settled.accepted = n,
+                "refused" => settled.refused = n,
+                "retry" => settled.retry = n,
+                _ => settled.in_doubt = n,
+            }
+            settled.written = row.try_get("written")?;
+            Ok(())
+        };
+        read().map_err(|source| StoreError::new(doing, source))?;
+    }
+    write_companies(&mut transaction, campaign, outcomes)
+        .await
+        .map_err(|source| StoreError::new(doing, source))?;
+    transaction.commit().await.map_err(|source| StoreError::new(doing, source))?;
+    Ok(settled)
+}
+
+/// Sets what `write_back` names on the companies of contacts that were just accepted.
+async fn write_companies(
+    connection: &mut sqlx::PgConnection,
+    campaign: &Campaign,
+    outcomes: &[Outcome],
+) -> Result<(), sqlx::Error> {
+    let value = |column: &str| {
+        campaign
+            .write_back
+            .iter()
+            .find(|write| write.field.to_string() == column)
+            .map(|write| write.value.as_str())
+    };
+    let (status, processing) = (value("company.status"), value("company.processing_status"));
+    if status.is_none() && processing.is_none() {
+        return Ok(());
+    }
+    let accepted: Vec<Uuid> = outcomes
+        .iter()
+        .filter(|outcome| outcome.state == PushState::Accepted)
+        .map(|outcome| outcome.key.employee_id)
+        .collect();
+    sqlx::query(
+        "update public.companies c
+         set status = coalesce($3, c.status), processing_status = coalesce($4, c.processing_status)
+         from (
+             select distinct p.company_id
+             from outreach.enrollments n
+             join outreach.pushes p using (employee_id, campaign_number, ordinal)
+             where n.campaign_number = $1 and n.employee_id = any ($2)
+               and p.action = 'enroll' and p.state = 'accepted'
+         ) entered
+         where c.id = entered.company_id
+           and (($3 is not null and c.status is distinct from $3)
+                or ($4 is not null and c.processing_status is distinct from $4))",
+    )
+    .bind(campaign.number)
+    .bind(&accepted)
+    .bind(status)
+    .bind(processing)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
