@@ -32,11 +32,11 @@ impl<'a> Planner<'a> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
         let mut transaction =
-            context.pool.begin().await.map_err(|source| StoreError::new(doing, source))?;
+            context.pool.begin().await.map_err(StoreError::on(doing))?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
-            .map_err(|source| StoreError::new(doing, source))?;
+            .map_err(StoreError::on(doing))?;
         let timeout = timeout.map_or(600_000, |span| span.approximate().as_millis());
         // The sums of a large audience in memory, without what would make a small server swap.
         sqlx::query(
@@ -46,7 +46,7 @@ impl<'a> Planner<'a> {
         .bind(timeout.to_string())
         .execute(&mut *transaction)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
         Ok(Self {
             manifest: context.manifest,
             transaction,
@@ -135,7 +135,7 @@ impl<'a> Planner<'a> {
         self.transaction
             .commit()
             .await
-            .map_err(|source| StoreError::new("record the pushes", source))?;
+            .map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)
     }
 
@@ -212,15 +212,15 @@ impl<'a> Planner<'a> {
     ) -> Result<Result<T, String>, ReconcileError> {
         let doing = "set a savepoint";
         let mut savepoint =
-            self.transaction.begin().await.map_err(|source| StoreError::new(doing, source))?;
+            self.transaction.begin().await.map_err(StoreError::on(doing))?;
         match statement(&mut savepoint).await {
             Ok(value) => {
-                savepoint.commit().await.map_err(|source| StoreError::new(doing, source))?;
+                savepoint.commit().await.map_err(StoreError::on(doing))?;
                 Ok(Ok(value))
             }
             Err(error) => match error.statement_fault() {
                 Some(message) => {
-                    savepoint.rollback().await.map_err(|source| StoreError::new(doing, source))?;
+                    savepoint.rollback().await.map_err(StoreError::on(doing))?;
                     Ok(Err(message))
                 }
                 None => Err(error.into()),

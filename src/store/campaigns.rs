@@ -35,7 +35,7 @@ pub async fn handed(
     .bind(day_start)
     .fetch_one(connection)
     .await
-    .map_err(|source| StoreError::new("count what was handed over today", source))
+    .map_err(StoreError::on("count what was handed over today"))
 }
 
 /// Remembers that the campaign is declared, under its present name.
@@ -53,7 +53,7 @@ pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) ->
     .execute(pool)
     .await
     .map(|_| ())
-    .map_err(|source| StoreError::new("remember the campaign", source))
+    .map_err(StoreError::on("remember the campaign"))
 }
 
 /// Campaigns with live enrollments that no file declares any more.
@@ -71,7 +71,7 @@ pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<
     .bind(declared)
     .fetch_all(connection)
     .await
-    .map_err(|source| StoreError::new("look for campaigns without a file", source))?;
+    .map_err(StoreError::on("look for campaigns without a file"))?;
     Ok(rows
         .into_iter()
         .map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled })

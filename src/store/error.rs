@@ -1,66 +1,64 @@
-//! What goes wrong between us and the database.
+//! What can go wrong between us and the database.
 
-use std::fmt;
+use super::embedded::EmbeddedError;
 
-/// A statement or a connection that failed: what was attempted, and the driver's word for it.
+/// What was tried, and why the database did not do it.
 #[derive(Debug, thiserror::Error)]
-#[error("could not {doing}")]
-pub struct StoreError {
-    doing: Doing,
-    #[source]
-    source: sqlx::Error,
+pub enum StoreError {
+    #[error("the database URL is not one: expected postgres://USER@HOST:PORT/NAME")]
+    Url(#[source] sqlx::Error),
+
+    #[error("could not connect to {target}")]
+    Connect { target: String, source: sqlx::Error },
+
+    #[error("could not {action}")]
+    Query { action: &'static str, source: sqlx::Error },
+
+    #[error("could not start the private PostgreSQL")]
+    Embedded(#[from] EmbeddedError),
 }
 
-#[derive(Debug)]
-enum Doing {
-    Fixed(&'static str),
-    About(String),
-}
+impl StoreError {
+    /// For `map_err`: `.map_err(StoreError::on("record the pushes"))`.
+    pub fn on(action: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Query { action, source }
+    }
 
-impl fmt::Display for Doing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fixed(text) => text,
-            Self::About(text) => text,
-        })
+    /// Whether the database was away or busy, so that the same may well succeed later (exit code 75).
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } | Self::Query { source, .. } => is_away(source),
+            Self::Url(_) | Self::Embedded(_) => false,
+        }
     }
 }
 
 impl StoreError {
-    /// `doing` completes "could not ...".
-    pub const fn new(doing: &'static str, source: sqlx::Error) -> Self {
-        Self { doing: Doing::Fixed(doing), source }
-    }
-
-    /// As [`StoreError::new`], naming what it was about; never an address or a name.
-    pub fn about(doing: String, source: sqlx::Error) -> Self {
-        Self { doing: Doing::About(doing), source }
-    }
-
-    /// Whether the database is away or overloaded, so that the same call may go through later.
-    pub fn is_away(&self) -> bool {
-        match &self.source {
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed => true,
-            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                // Connection exceptions, insufficient resources, operator intervention (except a
-                // cancelled query), and serialization failures.
-                (code.starts_with("08") || code.starts_with("53") || code.starts_with("57P"))
-                    || code == "40001"
-                    || code == "40P01"
-            }),
-            _ => false,
-        }
-    }
-
-    /// The message of a fault in the statement itself, such as an operator's `sql` clause.
+    /// The server's word about a fault in the statement itself, such as in an operator's `sql` clause.
     pub fn statement_fault(&self) -> Option<String> {
-        match &self.source {
-            sqlx::Error::Database(error) if !self.is_away() => Some(error.message().to_owned()),
+        match self {
+            Self::Query { source: sqlx::Error::Database(fault), .. } if !self.is_away() => {
+                Some(fault.message().to_owned())
+            }
             _ => None,
         }
+    }
+}
+
+/// Whether this is the database being away or busy, and not a fault in what was asked of it.
+pub fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // Connection faults, resources, an operator's intervention (shutdown, start-up), and losing a
+        // race: serialization failure, deadlock, lock timeout.
+        sqlx::Error::Database(fault) => fault.code().is_some_and(|code| {
+            code != "57014" && (["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+                || ["40001", "40P01", "55P03"].contains(&&*code)
+        }),
+        _ => false,
     }
 }

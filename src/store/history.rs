@@ -67,7 +67,7 @@ pub async fn begin(connection: &mut PgConnection, pass: &Pass, plan: &CampaignPl
     .execute(connection)
     .await
     .map(|_| ())
-    .map_err(|source| StoreError::new("write the pass down", source))
+    .map_err(StoreError::on("write the pass down"))
 }
 
 /// Writes down how the pass ended.
@@ -95,7 +95,7 @@ pub async fn finish(
     .execute(pool)
     .await
     .map(|_| ())
-    .map_err(|source| StoreError::new("write down how the pass ended", source))
+    .map_err(StoreError::on("write down how the pass ended"))
 }
 
 /// One line of `history`.
@@ -134,5 +134,5 @@ pub async fn list(pool: &PgPool, number: Option<i32>, limit: i64) -> Result<Vec<
     .bind(limit)
     .fetch_all(pool)
     .await
-    .map_err(|source| StoreError::new("read the history", source))
+    .map_err(StoreError::on("read the history"))
 }

@@ -57,7 +57,7 @@ pub async fn acquire(
     .bind(length.as_millis() as i64)
     .fetch_optional(pool)
     .await
-    .map_err(|source| StoreError::new("take a lease", source))?;
+    .map_err(StoreError::on("take a lease"))?;
     Ok(token.map(|token| Lease { name, token, holder, length }))
 }
 
@@ -73,7 +73,7 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
     .bind(lease.length.as_millis() as i64)
     .execute(pool)
     .await
-    .map_err(|source| StoreError::new("renew a lease", source))?;
+    .map_err(StoreError::on("renew a lease"))?;
     Ok(renewed.rows_affected() == 1)
 }
 
@@ -88,5 +88,5 @@ pub async fn release(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
     .execute(pool)
     .await
     .map(|_| ())
-    .map_err(|source| StoreError::new("give a lease back", source))
+    .map_err(StoreError::on("give a lease back"))
 }

@@ -71,7 +71,7 @@ pub async fn create_wanted(connection: &mut PgConnection) -> Result<(), StoreErr
     .execute(connection)
     .await
     .map(|_| ())
-    .map_err(|source| StoreError::new("set up the plan", source))
+    .map_err(StoreError::on("set up the plan"))
 }
 
 /// Adds to `wanted` whom this campaign wants beyond those it has.
@@ -91,7 +91,7 @@ pub async fn report(
         .persistent(false)
         .fetch_all(connection)
         .await
-        .map_err(|source| StoreError::new("compare the audience with the enrollments", source))?;
+        .map_err(StoreError::on("compare the audience with the enrollments"))?;
     Report::from_rows(&rows)
 }
 
@@ -105,8 +105,8 @@ pub async fn each_action<E: From<StoreError>>(
     let doing = "list the actions";
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.actions_tail(binds, None));
     let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?).persistent(false).fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(|source| StoreError::new(doing, source))? {
-        visit(ActionRow::from_row(&row).map_err(|source| StoreError::new(doing, source))?)?;
+    while let Some(row) = rows.try_next().await.map_err(StoreError::on(doing))? {
+        visit(ActionRow::from_row(&row).map_err(StoreError::on(doing))?)?;
     }
     Ok(())
 }
@@ -142,8 +142,8 @@ pub async fn verdicts(
         .persistent(false)
         .fetch_all(connection)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
-    rows.iter().map(Verdict::from_row).collect::<Result<_, _>>().map_err(|source| StoreError::new(doing, source))
+        .map_err(StoreError::on(doing))?;
+    rows.iter().map(Verdict::from_row).collect::<Result<_, _>>().map_err(StoreError::on(doing))
 }
 
 /// How many contacts are left after each clause of the campaign's segment.
@@ -164,11 +164,11 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
         .persistent(false)
         .fetch_all(connection)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
     let mut left = vec![0; segment.rule.clauses().len() + 1];
     for row in rows {
-        let depth: i32 = row.try_get("depth").map_err(|source| StoreError::new(doing, source))?;
-        let contacts: i64 = row.try_get("contacts").map_err(|source| StoreError::new(doing, source))?;
+        let depth: i32 = row.try_get("depth").map_err(StoreError::on(doing))?;
+        let contacts: i64 = row.try_get("contacts").map_err(StoreError::on(doing))?;
         for count in left.iter_mut().take(depth as usize + 1) {
             *count += contacts;
         }
@@ -183,7 +183,7 @@ async fn run(connection: &mut PgConnection, statement: Statement, doing: &'stati
         .execute(connection)
         .await
         .map(|done| done.rows_affected())
-        .map_err(|source| StoreError::new(doing, source))
+        .map_err(StoreError::on(doing))
 }
 
 /// The placeholder of an instant.

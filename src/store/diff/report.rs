@@ -117,7 +117,7 @@ impl Report {
     pub(super) fn from_rows(rows: &[PgRow]) -> Result<Self, StoreError> {
         let mut report = Self::default();
         for row in rows {
-            report.add(row).map_err(|source| StoreError::new("read the diff", source))?;
+            report.add(row).map_err(StoreError::on("read the diff"))?;
         }
         Ok(report)
     }

@@ -69,14 +69,14 @@ pub async fn claim(
         .bind(i64::from(size))
         .fetch_all(pool)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
     let mut batch = Batch::default();
     for row in &rows {
-        batch.dropped = row.try_get("dropped").map_err(|source| StoreError::new(doing, source))?;
+        batch.dropped = row.try_get("dropped").map_err(StoreError::on(doing))?;
         let employee: Option<Uuid> =
-            row.try_get("employee_id").map_err(|source| StoreError::new(doing, source))?;
+            row.try_get("employee_id").map_err(StoreError::on(doing))?;
         if employee.is_some() {
-            let push = Claimed::from_row(campaign, row).map_err(|source| StoreError::new(doing, source))?;
+            let push = Claimed::from_row(campaign, row).map_err(StoreError::on(doing))?;
             batch.pushes.push(push);
         }
     }
@@ -100,12 +100,12 @@ pub async fn adopt(
         .bind(i64::from(size))
         .fetch_all(pool)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
     let mut pushes = rows
         .iter()
         .map(|row| Claimed::from_row(campaign, row))
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
     pushes.sort_by_key(|push| push.key);
     Ok(pushes)
 }
@@ -120,7 +120,7 @@ pub async fn forget_unclaimed(pool: &PgPool, campaign: i32) -> Result<u64, Store
     .execute(pool)
     .await
     .map(|done| done.rows_affected())
-    .map_err(|source| StoreError::new("clear pushes of an earlier plan", source))
+    .map_err(StoreError::on("clear pushes of an earlier plan"))
 }
 
 /// Whether a dead holder or a lost answer left pushes to look up.
@@ -134,7 +134,7 @@ pub async fn any_unsettled(pool: &PgPool, campaign: i32) -> Result<bool, StoreEr
     .bind(campaign)
     .fetch_one(pool)
     .await
-    .map_err(|source| StoreError::new("look for pushes in doubt", source))
+    .map_err(StoreError::on("look for pushes in doubt"))
 }
 
 /// When the next push may be handed over; `None` when there is none.
@@ -146,7 +146,7 @@ pub async fn next_due(pool: &PgPool, campaign: i32) -> Result<Option<DateTime<Ut
     .bind(campaign)
     .fetch_one(pool)
     .await
-    .map_err(|source| StoreError::new("look for due pushes", source))
+    .map_err(StoreError::on("look for due pushes"))
 }
 
 /// What became of one claimed push.
@@ -206,7 +206,7 @@ pub async fn settle(
             .map(|write| write.value.as_str())
     };
     let mut transaction =
-        pool.begin().await.map_err(|source| StoreError::new(doing, source))?;
+        pool.begin().await.map_err(StoreError::on(doing))?;
     let rows = sqlx::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
@@ -224,7 +224,7 @@ pub async fn settle(
         .bind(outcomes.iter().map(|outcome| outcome.doubted).collect::<Vec<_>>())
         .fetch_all(&mut *transaction)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
     let mut settled = Settled::default();
     for row in rows {
         let mut read = || -> Result<(), sqlx::Error> {
@@ -238,12 +238,12 @@ pub async fn settle(
             settled.written = row.try_get("written")?;
             Ok(())
         };
-        read().map_err(|source| StoreError::new(doing, source))?;
+        read().map_err(StoreError::on(doing))?;
     }
     write_companies(&mut transaction, campaign, outcomes)
         .await
-        .map_err(|source| StoreError::new(doing, source))?;
-    transaction.commit().await.map_err(|source| StoreError::new(doing, source))?;
+        .map_err(StoreError::on(doing))?;
+    transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(settled)
 }
 
