@@ -3,3 +3,6 @@
 pub mod audience;
 pub mod model;
 pub mod store;
+pub mod manifest;
+pub mod provider;
+pub mod reconcile;

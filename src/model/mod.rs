@@ -12,6 +12,7 @@ mod project;
 mod rule;
 mod secret;
 mod segment;
+mod template;
 mod verdict;
 
 pub use address::{domain_of, is_address, normalize_address};
@@ -32,5 +33,6 @@ pub use plan::{
 pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
+pub use template::Template;
 pub use segment::{Example, Expect, Order, Segment};
 pub use verdict::{PushKey, PushState, Verdict};

@@ -3,4 +3,5 @@
 
 mod embedded;
 mod migrate;
+mod pass;
 mod support;
