@@ -1,0 +1,307 @@
+//! `outreachd apply`: bring providers and database to what is declared, or to a reviewed plan.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::exit::Coded;
+use super::output::{GREEN, RED, YELLOW, count, paint};
+use super::session::Session;
+use super::{Exit, Format, Globals, output, plan};
+use crate::model::{Campaign, Plan, Totals};
+use crate::reconcile::{Applied, Context, Order, Planner, ReconcileError, reconcile};
+use crate::store::history::PassOutcome;
+
+/// How long `apply` waits for pushes that a provider put off before it leaves them to the next run.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// A plan made by `plan --out FILE`: exactly that one, or nothing.
+    plan: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Let this campaign through once although the guard blocks it.
+    #[arg(long, value_name = "CAMPAIGN")]
+    approve: Vec<String>,
+    /// Only these campaigns, by name or number.
+    #[arg(long = "only", value_name = "CAMPAIGN", conflicts_with = "plan")]
+    campaigns: Vec<String>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// What `apply` needs of a plan file; its actions are skipped over.
+#[derive(Deserialize)]
+struct Reviewed {
+    format_version: u32,
+    digest: String,
+    campaigns: Vec<ReviewedCampaign>,
+    totals: Totals,
+}
+
+#[derive(Deserialize)]
+struct ReviewedCampaign {
+    campaign: String,
+    number: i32,
+    digest: String,
+    enroll: i64,
+    update: i64,
+    withdraw: i64,
+}
+
+pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let reviewed = arguments.plan.as_deref().map(read_plan).transpose()?;
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if reviewed.is_none() && !arguments.yes && !terminal {
+        let message = "without a terminal apply needs --yes, or a plan file made by `plan --out FILE`";
+        return Err(Coded::error(Exit::Usage, message));
+    }
+    let session = Session::open(globals).await?;
+    for name in &arguments.approve {
+        session.campaign(name)?;
+    }
+    let names = match &reviewed {
+        Some(reviewed) => reviewed.campaigns.iter().map(|part| part.number.to_string()).collect(),
+        None => arguments.campaigns.clone(),
+    };
+    let campaigns = match &reviewed {
+        Some(reviewed) => declared(&session, reviewed)?,
+        None => session.campaigns(&names)?,
+    };
+    let context = session.context();
+    let mut expected = BTreeMap::new();
+    if reviewed.is_some() || !arguments.yes {
+        let mut planner = Planner::open(&context).await?;
+        let plan = plan::make(&mut planner, &campaigns, 5, reviewed.is_none()).await?;
+        drop(planner);
+        match &reviewed {
+            Some(reviewed) => compare(reviewed, &plan)?,
+            None => {
+                output::write(&plan::plan_text(&plan))?;
+                if !confirmed()? {
+                    return Ok(Exit::HeldBack);
+                }
+            }
+        }
+        expected = plan.campaigns.iter().map(|part| (part.number, part.digest.clone())).collect();
+    }
+    let mut results = Vec::new();
+    for campaign in campaigns {
+        let order = Order {
+            trigger: "apply",
+            approved: arguments.approve.iter().any(|name| {
+                *name == campaign.name || *name == campaign.number.to_string()
+            }),
+            expected: expected.get(&campaign.number).cloned(),
+            patience: PATIENCE,
+        };
+        results.push(one(&context, campaign, &order, arguments.format).await?);
+    }
+    finish(&results, arguments.format)
+}
+
+enum Outcome {
+    Applied(Box<Applied>),
+    Failed { campaign: String, error: ReconcileError },
+}
+
+/// One campaign; its failure ends it alone, unless the database is away.
+async fn one(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    order: &Order,
+    format: Format,
+) -> anyhow::Result<Outcome> {
+    match reconcile(context, campaign, order).await {
+        Ok(applied) => {
+            if format == Format::Text {
+                output::write(&applied_text(&applied))?;
+            }
+            Ok(Outcome::Applied(Box::new(applied)))
+        }
+        Err(error @ ReconcileError::Store(_)) => Err(error.into()),
+        Err(error) => {
+            let message = format!("{:#}", anyhow::Error::msg(error_chain(&error)));
+            output::remark(&format!("{} {}: {message}", paint(RED, "failed"), campaign.name));
+            Ok(Outcome::Failed { campaign: campaign.name.clone(), error })
+        }
+    }
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn applied_text(applied: &Applied) -> String {
+    let mut text = plan::campaign_text(&applied.plan);
+    let settled = applied.settled;
+    let mut line = |style, n: i64, words: &str| {
+        if n > 0 {
+            text.push_str(&format!("  {}\n", paint(style, format!("{n} {words}"))));
+        }
+    };
+    line(GREEN, applied.recovered.accepted, "of an earlier pass found at the provider");
+    line(GREEN, settled.accepted, "accepted");
+    line(RED, settled.refused, "refused");
+    line(YELLOW, settled.retry, "put off, the next apply tries again");
+    line(RED, settled.in_doubt + applied.recovered.in_doubt, "in doubt, see `outreachd status`");
+    line(YELLOW, applied.stopped, "stopped before they left");
+    if settled.written > 0 {
+        text.push_str(&format!("  {} written back\n", count(settled.written, "row")));
+    }
+    text
+}
+
+fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
+    let mut rank = |code: Exit| {
+        // Held back says more than try again, and a failure more than both.
+        let weight = |exit| match exit {
+            Exit::Failed => 3,
+            Exit::HeldBack => 2,
+            Exit::TryAgain => 1,
+            _ => 0,
+        };
+        if weight(code) > weight(exit) {
+            exit = code;
+        }
+    };
+    let mut rows = Vec::new();
+    for result in results {
+        match result {
+            Outcome::Applied(applied) => {
+                if applied.plan.blocked.is_some() || applied.settled.refused > 0 {
+                    rank(Exit::HeldBack);
+                }
+                if applied.settled.in_doubt + applied.recovered.in_doubt > 0 {
+                    rank(Exit::HeldBack);
+                }
+                if applied.settled.retry > applied.settled.accepted || applied.outcome == PassOutcome::Failed {
+                    rank(Exit::TryAgain);
+                }
+                rows.push(json!({
+                    "campaign": applied.plan.campaign,
+                    "number": applied.plan.number,
+                    "enroll": applied.plan.enroll,
+                    "update": applied.plan.update,
+                    "withdraw": applied.plan.withdraw,
+                    "keep": applied.plan.keep,
+                    "blocked": applied.plan.blocked,
+                    "accepted": applied.settled.accepted,
+                    "refused": applied.settled.refused,
+                    "retry": applied.settled.retry,
+                    "in_doubt": applied.settled.in_doubt,
+                    "recovered": applied.recovered.accepted,
+                    "stopped": applied.stopped,
+                    "written": applied.settled.written,
+                    "error": null,
+                }));
+            }
+            Outcome::Failed { campaign, error } => {
+                rank(match error {
+                    error if error.is_temporary() => Exit::TryAgain,
+                    ReconcileError::Stale { .. } => Exit::HeldBack,
+                    _ => Exit::Failed,
+                });
+                rows.push(json!({ "campaign": campaign, "error": error_chain(error) }));
+            }
+        }
+    }
+    if format == Format::Json {
+        output::json(&json!({ "campaigns": rows }))?;
+    }
+    Ok(exit)
+}
+
+fn read_plan(path: &Path) -> anyhow::Result<Reviewed> {
+    let file = std::fs::File::open(path)
+        .map_err(|error| Coded::error(Exit::Usage, format!("could not read {}: {error}", path.display())))?;
+    let reviewed: Reviewed = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
+        Coded::error(Exit::InvalidFiles, format!("{} is not a plan of `plan --out`: {error}", path.display()))
+    })?;
+    if reviewed.format_version != crate::model::FORMAT_VERSION {
+        let message = format!("{} is a plan of another version of outreachd: make a new one", path.display());
+        return Err(Coded::error(Exit::InvalidFiles, message));
+    }
+    Ok(reviewed)
+}
+
+fn declared<'s>(session: &'s Session, reviewed: &Reviewed) -> anyhow::Result<Vec<&'s Campaign>> {
+    let gone: Vec<&str> = reviewed
+        .campaigns
+        .iter()
+        .filter(|part| session.campaign(&part.number.to_string()).is_err())
+        .map(|part| part.campaign.as_str())
+        .collect();
+    if !gone.is_empty() {
+        let message = format!(
+            "the plan is stale and nothing was done: {} {} not declared any more",
+            gone.join(", "),
+            if gone.len() == 1 { "is" } else { "are" }
+        );
+        return Err(Coded::error(Exit::HeldBack, message));
+    }
+    let names: Vec<String> = reviewed.campaigns.iter().map(|part| part.number.to_string()).collect();
+    if names.is_empty() { Ok(Vec::new()) } else { session.campaigns(&names) }
+}
+
+/// Refuses a plan that the world has moved on from, and says what moved.
+fn compare(reviewed: &Reviewed, now: &Plan) -> anyhow::Result<()> {
+    if reviewed.digest == now.digest {
+        return Ok(());
+    }
+    let mut message = format!(
+        "the plan is stale and nothing was done: it had + {} ~ {} - {}, now it would be + {} ~ {} - {}",
+        reviewed.totals.enroll,
+        reviewed.totals.update,
+        reviewed.totals.withdraw,
+        now.totals.enroll,
+        now.totals.update,
+        now.totals.withdraw
+    );
+    for part in &now.campaigns {
+        let Some(then) = reviewed.campaigns.iter().find(|then| then.number == part.number) else { continue };
+        if then.digest == part.digest {
+            continue;
+        }
+        let was = (then.enroll, then.update, then.withdraw);
+        let is = (part.enroll, part.update, part.withdraw);
+        if was == is {
+            message.push_str(&format!(
+                "\n  {}: as many actions, but for other contacts, values or settings",
+                part.campaign
+            ));
+        } else {
+            message.push_str(&format!(
+                "\n  {}: + {} ~ {} - {} became + {} ~ {} - {}",
+                part.campaign, was.0, was.1, was.2, is.0, is.1, is.2
+            ));
+        }
+    }
+    message.push_str("\nMake a new plan and review it.");
+    Err(Coded::error(Exit::HeldBack, message))
+}
+
+fn confirmed() -> anyhow::Result<bool> {
+    let mut stdout = std::io::stdout().lock();
+    write!(stdout, "\nApply this? Only `yes` does it: ")?;
+    stdout.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
+    Ok(answer.trim() == "yes")
+}

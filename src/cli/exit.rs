@@ -1,0 +1,74 @@
+//! Exit codes: what a script may rely on.
+
+use std::process::ExitCode;
+
+use crate::provider::ProviderError;
+use crate::reconcile::ReconcileError;
+use crate::store::StoreError;
+use crate::store::migrate::MigrateError;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    Failed = 1,
+    /// `plan --detailed-exitcode` found changes.
+    Changes = 2,
+    /// Something was held back; the rest is done.
+    HeldBack = 3,
+    Usage = 64,
+    InvalidFiles = 65,
+    /// Database or provider away: try again.
+    TryAgain = 75,
+    /// Ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The code of a failure, by what is at its bottom.
+    pub fn of(error: &anyhow::Error) -> Self {
+        for cause in error.chain() {
+            if let Some(error) = cause.downcast_ref::<ReconcileError>() {
+                return match error {
+                    error if error.is_temporary() => Self::TryAgain,
+                    ReconcileError::Stale { .. } => Self::HeldBack,
+                    _ => Self::Failed,
+                };
+            }
+            if let Some(error) = cause.downcast_ref::<StoreError>() {
+                return if error.is_away() { Self::TryAgain } else { Self::Failed };
+            }
+            if let Some(MigrateError::Misfit(_)) = cause.downcast_ref::<MigrateError>() {
+                return Self::HeldBack;
+            }
+            if cause.downcast_ref::<ProviderError>().is_some() {
+                return Self::Failed;
+            }
+            if let Some(coded) = cause.downcast_ref::<Coded>() {
+                return coded.exit;
+            }
+        }
+        Self::Failed
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A message for people with the exit code that belongs to it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Coded {
+    pub exit: Exit,
+    pub message: String,
+}
+
+impl Coded {
+    pub fn error(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+        Self { exit, message: message.into() }.into()
+    }
+}

@@ -1,0 +1,175 @@
+//! The command line: a file a command. Text for people on a terminal, JSON for programs.
+//!
+//! The answer goes to stdout; progress, logs and errors to stderr. Nothing is decided here.
+
+mod apply;
+mod audit;
+mod exit;
+mod explain;
+mod history;
+mod import;
+mod migrate;
+mod output;
+mod plan;
+mod resolve;
+mod schema;
+mod segment;
+mod session;
+mod status;
+mod suppress;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
+
+pub use exit::Exit;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Globals {
+    /// Project folder: where outreach.yaml, segments/ and campaigns/ are.
+    #[arg(short = 'C', long = "directory", global = true, default_value = ".", value_name = "DIR")]
+    root: PathBuf,
+    /// Database to use; without it (here, in the environment, in outreach.yaml) a private one is run.
+    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Say less.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Say more; twice for every statement.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// No colour, even on a terminal.
+    #[arg(long, global = true)]
+    no_color: bool,
+}
+
+/// Keeps outreach providers in step with what git says: never twice, never after stop.
+#[derive(Debug, Parser)]
+#[command(name = "outreachd", version, propagate_version = true, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the declared files; with --database also against the database.
+    Validate(validate::Arguments),
+    /// Show what apply would do. Changes nothing.
+    Plan(plan::Arguments),
+    /// Bring providers and database to what is declared.
+    Apply(apply::Arguments),
+    /// Campaigns, counts, last pass, what is blocked or in doubt.
+    Status(status::Arguments),
+    /// Why a contact is, or is not, in a campaign.
+    Explain(explain::Arguments),
+    /// The latest passes.
+    History(history::Arguments),
+    /// Look for violations of what outreachd promises.
+    Audit(audit::Arguments),
+    /// Settle a push in doubt by hand.
+    Resolve(resolve::Arguments),
+    /// Addresses and domains that are never written to.
+    Suppress(suppress::Arguments),
+    /// Look at one segment: each clause, and what it lets in.
+    Segment(segment::Arguments),
+    /// Import companies or employees from CSV or JSON Lines.
+    Import(import::Arguments),
+    /// Create or adopt the database's tables.
+    Migrate(migrate::Arguments),
+    /// Write the JSON Schemas of the declared files.
+    Schema(schema::Arguments),
+}
+
+/// Runs the process: reads arguments, runs one command, returns its exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers; anything else is misuse.
+            let code = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let globals = &arguments.globals;
+    if globals.no_color {
+        anstream::ColorChoice::Never.write_global();
+    }
+    start_logging(globals);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let exit = match runtime {
+        Ok(runtime) => {
+            let exit = runtime.block_on(interruptible(arguments));
+            // A blocking reader of a terminal must not hold up the exit.
+            runtime.shutdown_background();
+            exit
+        }
+        Err(error) => Err(anyhow::Error::new(error).context("could not start the runtime")),
+    };
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::error(&error);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+async fn interruptible(arguments: Arguments) -> anyhow::Result<Exit> {
+    tokio::select! {
+        result = run(arguments) => result,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let globals = &arguments.globals;
+    match arguments.command {
+        Command::Validate(arguments) => validate::run(globals, &arguments).await,
+        Command::Plan(arguments) => plan::run(globals, &arguments).await,
+        Command::Apply(arguments) => apply::run(globals, &arguments).await,
+        Command::Status(arguments) => status::run(globals, &arguments).await,
+        Command::Explain(arguments) => explain::run(globals, &arguments).await,
+        Command::History(arguments) => history::run(globals, &arguments).await,
+        Command::Audit(arguments) => audit::run(globals, &arguments).await,
+        Command::Resolve(arguments) => resolve::run(globals, &arguments).await,
+        Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
+        Command::Segment(arguments) => segment::run(globals, &arguments).await,
+        Command::Import(arguments) => import::run(globals, &arguments).await,
+        Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
+        Command::Schema(arguments) => schema::run(globals, &arguments),
+    }
+}
+
+fn start_logging(globals: &Globals) {
+    let level = match (globals.quiet, globals.verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn",
+        (false, 1) => "info,outreachd=debug",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("OUTREACHD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let ansi = !globals.no_color && std::io::IsTerminal::is_terminal(&std::io::stderr());
+    // A second subscriber (a test that calls this twice) changes nothing.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        .with_target(false)
+        .try_init();
+}

@@ -1,0 +1,75 @@
+//! Writing for people: colours, tables, errors. Colour and width follow the terminal.
+
+use std::io::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const GREEN: Style = AnsiColor::Green.on_default();
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub const RED: Style = AnsiColor::Red.on_default();
+pub const CYAN: Style = AnsiColor::Cyan.on_default();
+
+/// Text in a style; `anstream` takes the style away where nobody sees it.
+pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes to stdout. A reader that went away (`| head`) ends the process quietly, as it would `cat`.
+pub fn write(text: &str) -> anyhow::Result<()> {
+    match anstream::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => Ok(other?),
+    }
+}
+
+/// Writes a value as pretty JSON.
+pub fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    write(&format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// A line on stderr, for what is no part of the answer.
+pub fn remark(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// The whole chain of an error, once.
+pub fn error(error: &anyhow::Error) {
+    let mut text = paint(RED, "error: ");
+    for (depth, cause) in error.chain().enumerate() {
+        if depth > 0 {
+            text.push_str("\n  because ");
+        }
+        text.push_str(&cause.to_string());
+    }
+    remark(&text);
+}
+
+/// Rows under headings, columns as wide as they must be. The last column is not padded.
+pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_header(headings.iter().copied());
+    for row in rows {
+        table.add_row(row);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    let mut text = String::new();
+    for (index, line) in table.lines().enumerate() {
+        let line = line.trim_end();
+        if index == 0 {
+            text.push_str(&paint(DIM, line));
+        } else {
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// `1 contact`, `2 contacts`.
+pub fn count(n: i64, one: &str) -> String {
+    if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
+}

@@ -1,0 +1,90 @@
+//! A plan for the comment of a pull request.
+
+use std::fmt::Write as _;
+
+use crate::cli::output::count;
+use crate::model::{ActionKind, CampaignPlan, Plan, Skip};
+
+/// The whole plan.
+pub fn plan(plan: &Plan) -> String {
+    let totals = plan.totals;
+    let mut text = format!(
+        "### outreachd plan\n\n**+ {} enroll, ~ {} update, - {} withdraw, = {} keep**, {} blocked\n\n",
+        totals.enroll, totals.update, totals.withdraw, totals.keep, totals.blocked
+    );
+    text.push_str("| campaign | number | provider | + enroll | ~ update | - withdraw | = keep | |\n");
+    text.push_str("| --- | ---: | --- | ---: | ---: | ---: | ---: | --- |\n");
+    for part in &plan.campaigns {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            cell(&part.campaign),
+            part.number,
+            cell(&part.provider),
+            part.enroll,
+            part.update,
+            part.withdraw,
+            part.keep,
+            part.blocked.as_ref().map_or_else(String::new, |blocked| format!(
+                "**blocked**: {}",
+                cell(&blocked.message)
+            )),
+        );
+    }
+    for orphan in &plan.orphaned {
+        let _ = writeln!(
+            text,
+            "\nOrphaned: {} (number {}) is declared by no file; {} stay as they are.",
+            cell(&orphan.campaign),
+            orphan.number,
+            count(orphan.enrolled, "enrolled contact")
+        );
+    }
+    for part in plan.campaigns.iter().filter(|part| part.changes() > 0 || !part.skipped.is_empty()) {
+        details(&mut text, part);
+    }
+    let _ = writeln!(text, "\n<sub>as of {}, digest {}</sub>", plan.as_of.to_rfc3339(), plan.digest);
+    text
+}
+
+fn details(text: &mut String, part: &CampaignPlan) {
+    let _ = writeln!(text, "\n<details><summary>{}</summary>\n", cell(&part.campaign));
+    for step in &part.funnel {
+        let _ = writeln!(text, "- {} left: {}", step.left, code(&step.clause));
+    }
+    if !part.funnel.is_empty() {
+        text.push('\n');
+    }
+    for (reason, n) in &part.skipped {
+        let words = Skip::parse(reason).map_or(reason.as_str(), Skip::text);
+        let _ = writeln!(text, "- {n} skipped: {words}");
+    }
+    if !part.actions.is_empty() {
+        text.push_str("\n```diff\n");
+        for action in &part.actions {
+            let sign = match action.action {
+                ActionKind::Enroll => '+',
+                ActionKind::Update => '!',
+                ActionKind::Withdraw => '-',
+            };
+            // Values come from the database: no line of theirs may end the block.
+            let line = format!("{sign} {} <{}> {}", action.who, action.email, action.reason);
+            let _ = writeln!(text, "{}", line.replace(['\n', '\r', '`'], " "));
+            for change in &action.changes {
+                let line = format!("!   {}: {} -> {}", change.field, change.old, change.new);
+                let _ = writeln!(text, "{}", line.replace(['\n', '\r', '`'], " "));
+            }
+        }
+        text.push_str("```\n");
+    }
+    text.push_str("\n</details>\n");
+}
+
+/// Text inside a table cell or a line: nothing of it may become markup.
+fn cell(value: &str) -> String {
+    value.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
+}
+
+fn code(value: &str) -> String {
+    format!("`{}`", value.replace('`', "'").replace(['\n', '\r'], " "))
+}

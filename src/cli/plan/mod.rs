@@ -1,0 +1,91 @@
+//! `outreachd plan`: what apply would do, and why. Changes nothing.
+
+mod json;
+mod markdown;
+mod text;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use super::session::Session;
+use super::{Exit, Globals, output};
+use crate::model::{Campaign, Plan};
+use crate::reconcile::{Planner, total};
+
+pub use text::{campaign as campaign_text, plan as plan_text};
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people: counts, reasons, a sample.
+    #[default]
+    Text,
+    /// For programs: every action.
+    Json,
+    /// For a pull request's comment.
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only these campaigns, by name or number.
+    campaigns: Vec<String>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// How many contacts of each kind of action to show.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    show: u32,
+    /// Also write the plan as JSON to a file, for `apply FILE`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Exit with 2 when there is something to do.
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let session = Session::open(globals).await?;
+    let campaigns = session.campaigns(&arguments.campaigns)?;
+    let context = session.context();
+    let mut planner = Planner::open(&context).await?;
+    let samples = if arguments.format == Format::Json { 0 } else { i64::from(arguments.show) };
+    let plan = make(&mut planner, &campaigns, samples, true).await?;
+    if let Some(path) = &arguments.out {
+        let partial = path.with_extension("partial");
+        let failed = || format!("could not write the plan to {}", path.display());
+        let file = std::fs::File::create(&partial).with_context(failed)?;
+        json::write(&mut planner, &campaigns, &plan, std::io::BufWriter::new(file)).await?;
+        std::fs::rename(&partial, path).with_context(failed)?;
+    }
+    match arguments.format {
+        Format::Text => output::write(&text::plan(&plan))?,
+        Format::Markdown => output::write(&markdown::plan(&plan))?,
+        Format::Json => {
+            let stdout = std::io::BufWriter::new(std::io::stdout().lock());
+            json::write(&mut planner, &campaigns, &plan, stdout).await?;
+        }
+    }
+    let changes = plan.campaigns.iter().any(|plan| plan.changes() > 0 || plan.blocked.is_some());
+    Ok(if arguments.detailed_exitcode && changes { Exit::Changes } else { Exit::Done })
+}
+
+/// Plans the campaigns, which stand in order of rank.
+pub async fn make(
+    planner: &mut Planner<'_>,
+    campaigns: &[&Campaign],
+    samples: i64,
+    funnel: bool,
+) -> anyhow::Result<Plan> {
+    let mut plans = Vec::with_capacity(campaigns.len());
+    for campaign in campaigns {
+        let mut plan = planner.campaign(campaign, samples).await?;
+        if funnel && plan.blocked.as_ref().is_none_or(crate::model::Blocked::can_be_approved) {
+            plan.funnel = planner.funnel(campaign).await?;
+        }
+        plans.push(plan);
+    }
+    let orphans = planner.orphans().await?;
+    Ok(total(planner.as_of(), plans, orphans))
+}

@@ -1,0 +1,126 @@
+//! A plan for people on a terminal.
+
+use std::fmt::Write as _;
+
+use crate::cli::output::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, count, paint};
+use crate::model::{Action, ActionKind, CampaignPlan, Plan, Skip};
+
+/// The whole plan.
+pub fn plan(plan: &Plan) -> String {
+    let mut text = format!(
+        "{} as of {}, {}\n",
+        paint(BOLD, "Plan"),
+        plan.as_of.format("%Y-%m-%d %H:%M UTC"),
+        count(plan.campaigns.len() as i64, "campaign"),
+    );
+    for part in &plan.campaigns {
+        text.push('\n');
+        text.push_str(&campaign(part));
+    }
+    for orphan in &plan.orphaned {
+        let _ = write!(
+            text,
+            "\n{} {} #{}: no file declares it, {} stay as they are.\n  To end it, restore its file with `state: archived`.\n",
+            paint(YELLOW, "orphaned"),
+            orphan.campaign,
+            orphan.number,
+            count(orphan.enrolled, "enrolled contact"),
+        );
+    }
+    let totals = plan.totals;
+    let _ = write!(
+        text,
+        "\n{} {}",
+        paint(BOLD, "Total:"),
+        counts(totals.enroll, totals.update, totals.withdraw, totals.keep)
+    );
+    if totals.blocked > 0 {
+        let _ = write!(text, "   {}", paint(RED, format!("{} blocked", totals.blocked)));
+    }
+    let _ = writeln!(text, "\n{}", paint(DIM, format!("digest {}", plan.digest)));
+    text
+}
+
+fn counts(enroll: i64, update: i64, withdraw: i64, keep: i64) -> String {
+    let part = |style, sign, n: i64, word| {
+        let text = format!("{sign} {n} {word}");
+        if n == 0 { paint(DIM, text) } else { paint(style, text) }
+    };
+    [
+        part(GREEN, '+', enroll, "enroll"),
+        part(YELLOW, '~', update, "update"),
+        part(RED, '-', withdraw, "withdraw"),
+        part(CYAN, '=', keep, "keep"),
+    ]
+    .join("   ")
+}
+
+/// One campaign's part.
+pub fn campaign(part: &CampaignPlan) -> String {
+    let mut text = format!(
+        "{} {}\n  {}\n",
+        paint(BOLD, &part.campaign),
+        paint(DIM, format!("#{} -> {}", part.number, part.provider)),
+        counts(part.enroll, part.update, part.withdraw, part.keep),
+    );
+    if let Some(blocked) = &part.blocked {
+        let _ = writeln!(text, "  {} {}", paint(RED, "blocked:"), blocked.message);
+        if blocked.can_be_approved() {
+            let hint = format!("let it through once: outreachd apply --approve {}", part.campaign);
+            let _ = writeln!(text, "  {}", paint(DIM, hint));
+        }
+    }
+    for note in &part.notes {
+        let _ = writeln!(text, "  {} {note}", paint(YELLOW, "note:"));
+    }
+    numbers(&mut text, "funnel", part.funnel.iter().map(|step| (step.clause.clone(), step.left)));
+    let skipped = part.skipped.iter().map(|(code, n)| {
+        let words = Skip::parse(code).map_or(code.as_str(), Skip::text);
+        (words.to_owned(), *n)
+    });
+    numbers(&mut text, "skipped", skipped);
+    for kind in ActionKind::ALL {
+        let shown: Vec<&Action> = part.actions.iter().filter(|action| action.action == kind).collect();
+        let all = match kind {
+            ActionKind::Enroll => part.enroll,
+            ActionKind::Update => part.update,
+            ActionKind::Withdraw => part.withdraw,
+        };
+        for action in &shown {
+            action_lines(&mut text, action);
+        }
+        let rest = all - shown.len() as i64;
+        if rest > 0 && !shown.is_empty() {
+            let _ = writeln!(text, "    {}", paint(DIM, format!("and {rest} more to {}", kind.as_str())));
+        }
+    }
+    text
+}
+
+fn numbers(text: &mut String, title: &str, rows: impl Iterator<Item = (String, i64)>) {
+    let rows: Vec<_> = rows.collect();
+    let Some(width) = rows.iter().map(|(_, n)| n.to_string().len()).max() else { return };
+    let _ = writeln!(text, "  {}", paint(DIM, title));
+    for (label, n) in rows {
+        let _ = writeln!(text, "    {n:>width$}  {label}");
+    }
+}
+
+fn action_lines(text: &mut String, action: &Action) {
+    let (style, sign) = match action.action {
+        ActionKind::Enroll => (GREEN, '+'),
+        ActionKind::Update => (YELLOW, '~'),
+        ActionKind::Withdraw => (RED, '-'),
+    };
+    let who = if action.who.is_empty() { action.employee_id.to_string() } else { action.who.clone() };
+    let _ = writeln!(
+        text,
+        "  {} {who} <{}> {}",
+        paint(style, sign),
+        action.email,
+        paint(DIM, &action.reason)
+    );
+    for change in &action.changes {
+        let _ = writeln!(text, "      {}: {} -> {}", change.field, change.old, change.new);
+    }
+}

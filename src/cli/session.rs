@@ -1,0 +1,137 @@
+//! What most commands begin with: the checked files and a migrated database.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use uuid::Uuid;
+
+use super::exit::Coded;
+use super::{Exit, Globals, output};
+use crate::manifest::{self, Manifest};
+use crate::model::{Campaign, SystemClock};
+use crate::provider::resolve_secret;
+use crate::reconcile::Context;
+use crate::store::embedded::{Embedded, EmbeddedOptions};
+use crate::store::{Store, migrate};
+
+/// A database, and the private server if it is ours.
+pub struct Database {
+    pub store: Store,
+    /// Kept so that the server stays until the command is through.
+    _embedded: Option<Embedded>,
+}
+
+impl Database {
+    /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
+    pub async fn open(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
+        if let Some(url) = url(globals, manifest)? {
+            return Ok(Self { store: Store::connect_url(&url).await?, _embedded: None });
+        }
+        let root = globals.root.clone();
+        let embedded = tokio::task::spawn_blocking(move || {
+            Embedded::start(&EmbeddedOptions::for_project(&root)?)
+        })
+        .await
+        .context("the start of the private database was cut off")??;
+        let store = Store::connect(embedded.connect_options("postgres")).await?;
+        if !migrate::is_current(&store).await? {
+            migrate::run(&store).await?;
+        }
+        Ok(Self { store, _embedded: Some(embedded) })
+    }
+
+    /// As [`Database::open`], and the tables are there.
+    pub async fn migrated(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
+        let database = Self::open(globals, manifest).await?;
+        if !migrate::is_current(&database.store).await? {
+            return Err(Coded::error(
+                Exit::Failed,
+                "the database is not at this version's schema: run `outreachd migrate` first",
+            ));
+        }
+        Ok(database)
+    }
+}
+
+fn url(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Option<String>> {
+    if let Some(url) = globals.database_url.as_ref().filter(|url| !url.is_empty()) {
+        return Ok(Some(url.clone()));
+    }
+    let Some(secret) = manifest.and_then(|manifest| manifest.project.database.url.as_ref()) else {
+        return Ok(None);
+    };
+    let value = resolve_secret::reference(secret, &globals.root)
+        .with_context(|| format!("could not find the database URL ({secret} in outreach.yaml)"))?;
+    Ok(Some(secrecy::ExposeSecret::expose_secret(&value).to_owned()))
+}
+
+/// Files and database together.
+pub struct Session {
+    pub manifest: Manifest,
+    pub database: Database,
+    pub clock: SystemClock,
+    root: PathBuf,
+    holder: Uuid,
+}
+
+impl Session {
+    pub async fn open(globals: &Globals) -> anyhow::Result<Self> {
+        let manifest = load(&globals.root)?;
+        let database = Database::migrated(globals, Some(&manifest)).await?;
+        Ok(Self { manifest, database, clock: SystemClock, root: globals.root.clone(), holder: Uuid::new_v4() })
+    }
+
+    pub const fn context(&self) -> Context<'_> {
+        Context {
+            pool: self.database.store.pool(),
+            manifest: &self.manifest,
+            clock: &self.clock,
+            root: self.root.as_path(),
+            holder: self.holder,
+        }
+    }
+
+    /// The campaigns of these names or numbers, in order of rank; all of them when none is named.
+    pub fn campaigns(&self, names: &[String]) -> anyhow::Result<Vec<&Campaign>> {
+        let ranked = crate::reconcile::in_rank(&self.manifest.campaigns);
+        if names.is_empty() {
+            return Ok(ranked);
+        }
+        for name in names {
+            self.campaign(name)?;
+        }
+        Ok(ranked.into_iter().filter(|campaign| names.iter().any(|name| is_named(campaign, name))).collect())
+    }
+
+    /// The campaign of that name or number.
+    pub fn campaign(&self, name: &str) -> anyhow::Result<&Campaign> {
+        self.manifest.campaigns.iter().find(|campaign| is_named(campaign, name)).ok_or_else(|| {
+            let known: Vec<&str> =
+                self.manifest.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
+            Coded::error(
+                Exit::Usage,
+                format!("no campaign is named {name}; there are: {}", known.join(", ")),
+            )
+        })
+    }
+}
+
+fn is_named(campaign: &Campaign, name: &str) -> bool {
+    campaign.name == name || campaign.number.to_string() == name
+}
+
+/// The checked files, or an error after every diagnostic has been shown.
+pub fn load(root: &Path) -> anyhow::Result<Manifest> {
+    let loaded = manifest::load(root);
+    match loaded.manifest {
+        Some(manifest) => Ok(manifest),
+        None => {
+            super::validate::show(&loaded.diagnostics);
+            let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+            Err(Coded::error(
+                Exit::InvalidFiles,
+                format!("{} in the declared files", output::count(errors as i64, "error")),
+            ))
+        }
+    }
+}
