@@ -5,5 +5,15 @@
 //! `c` (public.companies).
 
 mod binds;
+mod compile;
+mod explain;
+mod field;
+mod json;
+mod sql_clause;
+mod text;
 
 pub use binds::{Bind, Binds};
+pub use compile::{Funnel, Scope, funnel, order_by, predicate, strict};
+pub use explain::{ExplainQuery, Tree, explain};
+pub use field::column;
+pub use sql_clause::{SqlClauseError, check_sql};
