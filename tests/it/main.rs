@@ -1,0 +1,6 @@
+//! The one integration binary; a file a subject.
+#![cfg(test)]
+
+mod embedded;
+mod migrate;
+mod support;
