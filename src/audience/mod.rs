@@ -1,17 +1,19 @@
-//! Stub while the compiler is written.
+//! Segment -> SQL text and binds, and the tree that explains a verdict.
+//!
+//! Pure: never talks to a database. Every value is bound; the only operator text that reaches SQL
+//! unbound is the reviewed `sql` clause. Statements read two aliases: `e` (public.employees) and
+//! `c` (public.companies).
+
 mod binds;
+mod compile;
+mod explain;
+mod field;
+mod json;
+mod sql_clause;
+mod text;
+
 pub use binds::{Bind, Binds};
-use crate::model::*;
-use std::collections::BTreeMap;
-pub struct Scope<'a> { pub segments: &'a BTreeMap<String, Segment>, pub as_of: chrono::DateTime<chrono::Utc> }
-pub fn column(f: &FieldRef) -> String { format!("{}.{}", &f.field.entity.as_str()[..1], f.field.column) }
-pub fn predicate(rule: &Rule, scope: &Scope<'_>, binds: &mut Binds) -> String {
-    match rule {
-        Rule::All(r) => r.iter().map(|r| predicate(r, scope, binds)).collect::<Vec<_>>().join(" and "),
-        Rule::Sql(s) => format!("({}\n)", s.text),
-        Rule::Test(Test{field, op: Op::Eq(Scalar::Text(t))}) => format!("{} = {}", column(field), binds.add(Bind::Text(t.clone()))),
-        _ => "true".into(),
-    }
-}
-pub fn strict(rule: &Rule, scope: &Scope<'_>, binds: &mut Binds) -> String { format!("(({}) is true)", predicate(rule, scope, binds)) }
-pub fn depth(segment: &Segment, scope: &Scope<'_>, binds: &mut Binds) -> String { let p = strict(&segment.rule, scope, binds); format!("case when {p} then 1 else 0 end") }
+pub use compile::{Funnel, Scope, funnel, order_by, predicate, strict};
+pub use explain::{ExplainQuery, Tree, explain};
+pub use field::column;
+pub use sql_clause::{SqlClauseError, check_sql};

@@ -4,8 +4,10 @@
 //! locks, no `SET` without `LOCAL`, no start-up options. The pooler must carry prepared statements (`PgBouncer`
 //! from 1.21 with `max_prepared_statements`, Supabase's own). Never prints a password.
 
+pub mod audit;
 mod binds;
 pub mod campaigns;
+pub mod contacts;
 pub mod diff;
 pub mod embedded;
 mod error;
@@ -13,6 +15,8 @@ pub mod history;
 mod leases;
 pub mod migrate;
 pub mod pushes;
+pub mod status;
+pub mod suppressions;
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};

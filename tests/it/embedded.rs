@@ -1,6 +1,5 @@
 //! The private server: sharing, crashes and what they leave behind. Each test has a cluster of its own.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -8,12 +7,7 @@ use std::time::{Duration, Instant};
 use outreachd::store::Store;
 use outreachd::store::embedded::{Embedded, EmbeddedError, EmbeddedOptions, Profile};
 
-/// A folder that the server's account can reach.
-fn folder() -> tempfile::TempDir {
-    let folder = tempfile::Builder::new().prefix("outreachd-it-").tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
+use crate::support::folder;
 
 fn options(folder: &Path) -> EmbeddedOptions {
     EmbeddedOptions { dir: folder.join("pg"), profile: Profile::Test, linger: None }

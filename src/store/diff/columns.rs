@@ -32,6 +32,11 @@ fn set_value(from: &FieldRef) -> String {
     }
 }
 
+/// Whether a field counts as unset for one contact.
+pub fn is_unset(from: &FieldRef) -> String {
+    format!("({} is null)", set_value(from))
+}
+
 /// The columns that templates read, without repeats.
 fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
     let mut reads: Vec<&FieldRef> = campaign

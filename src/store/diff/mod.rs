@@ -9,6 +9,7 @@ mod columns;
 mod report;
 mod steps;
 
+pub use columns::is_unset;
 pub use report::{ActionRow, Report, Verdict};
 pub use steps::local_day_start;
 
@@ -153,7 +154,7 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
     };
     let scope = crate::audience::Scope { segments: question.segments, as_of: question.as_of };
     let mut binds = Binds::default();
-    let depth = crate::audience::depth(segment, &scope, &mut binds);
+    let depth = crate::audience::funnel(segment, &scope, &mut binds).depth;
     let text = format!(
         "select {depth} as depth, count(*) as contacts
          from public.employees e join public.companies c on c.id = e.company_id

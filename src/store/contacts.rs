@@ -1,0 +1,140 @@
+//! One contact: found by id or address, and explained.
+
+use serde::Serialize;
+use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use uuid::Uuid;
+
+use super::{StoreError, arguments};
+use crate::audience::{Bind, Binds, Scope, Tree, explain};
+use crate::model::{FieldRef, Segment};
+
+/// Who a contact is, and its own state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Contact {
+    pub employee_id: Uuid,
+    pub full_name: Option<String>,
+    pub position: Option<String>,
+    pub company_name: Option<String>,
+    pub email: Option<String>,
+    pub campaign_number: Option<i32>,
+    pub campaign_status: Option<String>,
+    pub outreach_sent_date: Option<String>,
+    pub reply_unsubscribe: bool,
+    pub reply_bounce: bool,
+    pub reply_info_request: bool,
+    /// Suppressions that hold for the address, `target (reason)`.
+    pub suppressions: Vec<String>,
+}
+
+/// The contacts with that id or that address.
+pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> {
+    let id: Option<Uuid> = who.parse().ok();
+    let address = crate::model::normalize_address(who);
+    sqlx::query_as(
+        "select
+             e.id as employee_id, e.full_name::text, e.position::text,
+             coalesce(c.company_name, e.company_name)::text as company_name,
+             e.work_email::text as email, e.campaign_number::integer, e.campaign_status::text,
+             e.outreach_sent_date::text,
+             coalesce(e.reply_unsubscribe, false) as reply_unsubscribe,
+             coalesce(e.reply_bounce, false) as reply_bounce,
+             coalesce(e.reply_info_request, false) as reply_info_request,
+             array(
+                 select s.target || ' (' || s.reason || ', from ' || s.source || ')' from outreach.suppressions s
+                 where s.target in (lower(btrim(e.work_email)), '@' || split_part(lower(btrim(e.work_email)), '@', 2))
+                 order by s.target
+             ) as suppressions
+         from public.employees e
+         left join public.companies c on c.id = e.company_id
+         where case when $1::uuid is not null then e.id = $1 else lower(btrim(e.work_email)) = $2 end
+         order by e.id
+         limit 50",
+    )
+    .bind(id)
+    .bind(address)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::on("look for the contact"))
+}
+
+/// The segment's rule as a tree, with each clause's verdict and value for one contact.
+pub async fn explain_segment(
+    pool: &PgPool,
+    segment: &Segment,
+    scope: &Scope<'_>,
+    employee_id: Uuid,
+) -> Result<Option<Tree>, StoreError> {
+    let doing = "explain the segment";
+    let mut binds = Binds::default();
+    let query = explain(&segment.rule, scope, &mut binds);
+    let id = binds.add(Bind::Uuid(employee_id));
+    let text = format!(
+        "select {} as verdicts, {} as values
+         from public.employees e
+         join public.companies c on c.id = e.company_id
+         where e.id = {id}",
+        query.verdicts, query.values
+    );
+    let row = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
+        .persistent(false)
+        .fetch_optional(pool)
+        .await
+        .map_err(StoreError::on(doing))?;
+    let Some(row) = row else { return Ok(None) };
+    let verdicts: Vec<bool> = row.try_get("verdicts").map_err(StoreError::on(doing))?;
+    let values: Vec<Option<String>> = row.try_get("values").map_err(StoreError::on(doing))?;
+    Ok(Some(query.tree(&verdicts, &values)))
+}
+
+/// Which of these fields a contact has no value for.
+pub async fn unset(
+    pool: &PgPool,
+    fields: &[FieldRef],
+    employee_id: Uuid,
+) -> Result<Vec<String>, StoreError> {
+    let doing = "look for unset fields";
+    let tests: Vec<String> =
+        fields.iter().map(|field| super::diff::is_unset(field)).collect();
+    if tests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut binds = Binds::default();
+    let id = binds.add(Bind::Uuid(employee_id));
+    let text = format!(
+        "select array[{}]::boolean[] from public.employees e
+         left join public.companies c on c.id = e.company_id where e.id = {id}",
+        tests.join(", ")
+    );
+    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(AssertSqlSafe(text), arguments(&binds)?)
+        .persistent(false)
+        .fetch_optional(pool)
+        .await
+        .map_err(StoreError::on(doing))?;
+    let names = fields.iter().map(ToString::to_string);
+    Ok(names.zip(unset.unwrap_or_default()).filter(|(_, unset)| *unset).map(|(name, _)| name).collect())
+}
+
+/// One push of a contact, for its timeline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct PushLine {
+    pub campaign_number: i32,
+    pub ordinal: i32,
+    pub action: String,
+    pub state: String,
+    pub reason: String,
+    pub answer: Option<String>,
+    pub handed_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+/// Everything that was ever handed over for a contact, oldest first.
+pub async fn pushes(pool: &PgPool, employee_id: Uuid) -> Result<Vec<PushLine>, StoreError> {
+    sqlx::query_as(
+        "select campaign_number, ordinal, action, state, reason, answer, handed_at
+         from outreach.pushes where employee_id = $1
+         order by handed_at, campaign_number, ordinal",
+    )
+    .bind(employee_id)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::on("read the contact's pushes"))
+}

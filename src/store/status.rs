@@ -1,0 +1,64 @@
+//! What is the case right now: campaigns, their last pass, pushes in doubt.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// One campaign as the database knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct CampaignStatus {
+    pub number: i32,
+    pub enrolled: i64,
+    pub replied: i64,
+    pub bounced: i64,
+    pub unsubscribed: i64,
+    pub finished: i64,
+    pub withdrawn: i64,
+    pub failed: i64,
+    /// Pushes that the provider put off.
+    pub put_off: i64,
+    pub in_doubt: i64,
+    pub last_outcome: Option<String>,
+    pub last_message: Option<String>,
+    pub last_at: Option<DateTime<Utc>>,
+}
+
+/// Figures of the given campaigns.
+pub async fn campaigns(pool: &PgPool, numbers: &[i32]) -> Result<Vec<CampaignStatus>, StoreError> {
+    sqlx::query_as(include_str!("status.sql"))
+        .bind(numbers)
+        .fetch_all(pool)
+        .await
+        .map_err(StoreError::on("read the status"))
+}
+
+/// A push of which nobody knows whether it arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct InDoubt {
+    pub employee_id: Uuid,
+    pub campaign_number: i32,
+    pub ordinal: i32,
+    pub action: String,
+    pub provider: String,
+    pub state: String,
+    pub handed_at: Option<DateTime<Utc>>,
+    pub answer: Option<String>,
+}
+
+/// Pushes in doubt, oldest first.
+pub async fn in_doubt(pool: &PgPool, limit: i64) -> Result<Vec<InDoubt>, StoreError> {
+    sqlx::query_as(
+        "select employee_id, campaign_number, ordinal, action, provider, state, handed_at, answer
+         from outreach.pushes
+         where settled_at is null and state in ('in_doubt', 'claimed')
+         order by handed_at, employee_id
+         limit $1",
+    )
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::on("list the pushes in doubt"))
+}

@@ -1,0 +1,120 @@
+//! Standing reasons never to write to an address or a domain.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::StoreError;
+
+/// One suppression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Suppression {
+    /// `a@b.co`, or `@b.co` for a whole domain.
+    pub target: String,
+    pub reason: String,
+    pub source: String,
+    pub note: Option<String>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Who does something by hand, and when; goes into the event log.
+#[derive(Debug, Clone, Copy)]
+pub struct ByHand<'a> {
+    pub actor: &'a str,
+    pub at: DateTime<Utc>,
+}
+
+/// Adds a suppression; false when there is one already.
+pub async fn add(
+    pool: &PgPool,
+    target: &str,
+    reason: &str,
+    note: Option<&str>,
+    by: ByHand<'_>,
+) -> Result<bool, StoreError> {
+    let doing = "add the suppression";
+    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
+    let added = sqlx::query(
+        "insert into outreach.suppressions (target, reason, source, note, created_at)
+         values ($1, $2, 'cli', $3, $4)
+         on conflict (target) do nothing",
+    )
+    .bind(target)
+    .bind(reason)
+    .bind(note)
+    .bind(by.at)
+    .execute(&mut *transaction)
+    .await
+    .map_err(StoreError::on(doing))?
+    .rows_affected()
+        == 1;
+    if added {
+        log(&mut transaction, "suppress", by, json!({ "reason": reason })).await?;
+    }
+    transaction.commit().await.map_err(StoreError::on(doing))?;
+    Ok(added)
+}
+
+/// Takes a suppression back; false when there is none.
+pub async fn remove(pool: &PgPool, target: &str, by: ByHand<'_>) -> Result<bool, StoreError> {
+    let doing = "remove the suppression";
+    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
+    let removed = sqlx::query("delete from outreach.suppressions where target = $1")
+        .bind(target)
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::on(doing))?
+        .rows_affected()
+        == 1;
+    if removed {
+        log(&mut transaction, "unsuppress", by, json!({})).await?;
+    }
+    transaction.commit().await.map_err(StoreError::on(doing))?;
+    Ok(removed)
+}
+
+/// Contacts whose own reply flags keep the address suppressed whatever the list says.
+pub async fn flagged(pool: &PgPool, address: &str) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar(
+        "select id from public.employees
+         where lower(btrim(work_email)) = $1 and (reply_unsubscribe or reply_bounce) order by id",
+    )
+    .bind(address)
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::on("look for reply flags"))
+}
+
+/// All suppressions, newest first.
+pub async fn list(pool: &PgPool) -> Result<Vec<Suppression>, StoreError> {
+    sqlx::query_as(
+        "select target, reason, source, note, created_at from outreach.suppressions
+         order by created_at desc, target",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(StoreError::on("list the suppressions"))
+}
+
+async fn log(
+    connection: &mut sqlx::PgConnection,
+    kind: &str,
+    by: ByHand<'_>,
+    detail: serde_json::Value,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into outreach.events (id, at, actor, kind, subject, detail) values ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(Uuid::new_v4())
+    .bind(by.at)
+    .bind(by.actor)
+    .bind(kind)
+    .bind("suppression")
+    .bind(detail)
+    .execute(connection)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::on("write the event log"))
+}
