@@ -12,6 +12,7 @@ mod project;
 mod rule;
 mod secret;
 mod segment;
+mod template;
 mod verdict;
 
 pub use address::{domain_of, is_address, normalize_address};
@@ -33,4 +34,5 @@ pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSet
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
+pub use template::{Template, TemplateError};
 pub use verdict::{PushKey, PushState, Verdict};

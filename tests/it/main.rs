@@ -1,0 +1,3 @@
+//! The one integration binary: a file a subject.
+
+mod manifest;
