@@ -1,3 +1,193 @@
-//! Stub.
-use crate::model::*;
-pub struct Manifest { pub project: Project, pub segments: std::collections::BTreeMap<String, Segment>, pub campaigns: Vec<Campaign>, pub digest: String }
+//! Files -> checked [`Manifest`], or every diagnostic at once.
+//!
+//! A broken file never hides the others. Never talks to a database or a provider, never resolves a
+//! secret, and never asks what time it is: the same files give the same answer everywhere.
+
+mod campaign;
+mod check;
+mod content;
+mod diagnostic;
+mod digest;
+mod files;
+mod finding;
+mod names;
+mod operator;
+mod project;
+mod raw;
+mod rule;
+mod schema;
+mod segment;
+mod shape;
+mod source;
+mod timing;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::model::{Campaign, Project, Segment};
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use schema::schemas;
+
+use finding::Findings;
+use raw::{RawCampaign, RawProject, RawSegment};
+use shape::Shape;
+use source::Source;
+use yaml::Refusal;
+
+/// Name of the project file.
+pub const PROJECT_FILE: &str = "outreach.yaml";
+/// Folder of the segments.
+pub const SEGMENTS: &str = "segments";
+/// Folder of the campaigns.
+pub const CAMPAIGNS: &str = "campaigns";
+
+/// Everything that is declared, checked.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    pub project: Project,
+    pub segments: BTreeMap<String, Segment>,
+    /// The order in which they take contacts: by priority, highest first, then by number.
+    pub campaigns: Vec<Campaign>,
+    /// SHA-256 over what is declared: comments, key order and file names do not matter.
+    pub digest: String,
+    sources: Vec<Source>,
+}
+
+impl Manifest {
+    /// The campaign of that name.
+    pub fn campaign(&self, name: &str) -> Option<&Campaign> {
+        self.campaigns.iter().find(|campaign| campaign.name == name)
+    }
+
+    /// An error found later, such as by the database, at its place in the file.
+    pub fn diagnostic(
+        &self,
+        file: &str,
+        pointer: &str,
+        code: &'static str,
+        message: impl Into<String>,
+        advice: Option<String>,
+    ) -> Diagnostic {
+        let message = message.into();
+        match self.sources.iter().find(|source| source.path == file) {
+            Some(source) => {
+                let place = source.document.value_at(pointer);
+                Diagnostic { advice, ..source.diagnostic(Severity::Error, code, message, place) }
+            }
+            None => Diagnostic { advice, ..nowhere(file, code, message) },
+        }
+    }
+}
+
+/// What could be read, and what is wrong.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Absent when there is any error.
+    pub manifest: Option<Manifest>,
+    /// By file and line.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the project in a folder.
+pub fn load(root: &Path) -> Loaded {
+    let (texts, diagnostics) = files::read(root);
+    assemble(texts, diagnostics)
+}
+
+/// The same for files that are not on disk: pairs of path and text.
+pub fn load_sources<P: Into<String>, T: Into<String>>(files: impl IntoIterator<Item = (P, T)>) -> Loaded {
+    let texts = files.into_iter().map(|(path, text)| (path.into(), text.into())).collect();
+    assemble(texts, Vec::new())
+}
+
+fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -> Loaded {
+    // A file that cannot be read may declare anything: names are not called unknown for it.
+    let mut complete = diagnostics.is_empty();
+    let mut sources = Vec::new();
+    for (path, text) in texts {
+        let Some(kind) = files::kind(&path) else { continue };
+        let mut source = Source { path, kind, text, document: yaml::Document::default() };
+        match yaml::parse(&source.text) {
+            Ok((document, duplicates)) => {
+                source.document = document;
+                diagnostics.extend(duplicates.into_iter().map(|refusal| refused(&source, refusal)));
+                sources.push(source);
+            }
+            Err(refusal) => {
+                complete = false;
+                diagnostics.push(refused(&source, refusal));
+            }
+        }
+    }
+    let mut declared = check::Declared::read(&sources, &mut diagnostics);
+    declared.complete = complete;
+    check::across(&declared, &sources, &mut diagnostics);
+    diagnostics.sort_by(|a, b| {
+        (&a.file, a.line, a.column, a.severity, a.code).cmp(&(&b.file, b.line, b.column, b.severity, b.code))
+    });
+    diagnostics.dedup();
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    let manifest = (!failed).then(|| declared.into_manifest(sources));
+    Loaded { manifest, diagnostics }
+}
+
+fn refused(source: &Source, refusal: Refusal) -> Diagnostic {
+    let Refusal { code, message, place, advice } = refusal;
+    Diagnostic { advice, ..source.diagnostic(Severity::Error, code, message, place) }
+}
+
+/// A diagnostic about a file as a whole.
+fn nowhere(file: &str, code: &'static str, message: String) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        code,
+        message,
+        file: file.to_owned(),
+        line: 1,
+        column: 1,
+        length: 1,
+        advice: None,
+        snippet: None,
+    }
+}
+
+/// Reads and checks each file for itself.
+fn read_project(source: &Source) -> (Project, Vec<Diagnostic>) {
+    let mut findings = Findings::new(source);
+    // A project file with nothing but comments declares the defaults.
+    if source.document.value.is_null() {
+        return (Project::default(), findings.into_list());
+    }
+    let raw: RawProject =
+        Shape::of::<RawProject>(&["/providers/*"]).read(&mut findings, "", &source.document.value);
+    let project = project::check(&mut findings, raw);
+    (project, findings.into_list())
+}
+
+fn read_segment(source: &Source, shape: &Shape) -> (Option<String>, Option<Segment>, Vec<Diagnostic>) {
+    let mut findings = Findings::new(source);
+    let raw: RawSegment = shape.read(&mut findings, "", &source.document.value);
+    let name = raw.segment.clone();
+    let segment = segment::check(&mut findings, raw);
+    (name, segment, findings.into_list())
+}
+
+fn read_campaign(
+    source: &Source,
+    shape: &Shape,
+    project: &Project,
+) -> (check::Identity, Option<Campaign>, Vec<Diagnostic>) {
+    let mut findings = Findings::new(source);
+    let raw: RawCampaign = shape.read(&mut findings, "", &source.document.value);
+    let identity = check::Identity {
+        name: raw.campaign.clone(),
+        number: raw.number,
+        segment: raw.segment.clone(),
+        exit: raw.exit.clone(),
+        provider: raw.provider.clone(),
+    };
+    let campaign = campaign::check(&mut findings, raw, &project.defaults);
+    (identity, campaign, findings.into_list())
+}

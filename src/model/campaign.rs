@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::catalog::FieldRef;
 use super::duration::Span;
 
 /// Becomes `employees.outreach_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutreachType {
     Sales,
@@ -27,9 +28,10 @@ impl OutreachType {
 }
 
 /// Whether a campaign takes part in passes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Takes part in every pass.
     Active,
     /// Nobody enters and nothing is updated; stops still go out.
     Paused,
@@ -38,7 +40,7 @@ pub enum State {
 }
 
 /// How the audience relates to who is in the campaign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Membership {
     /// Matching lets a contact in; it leaves only when stopped, deleted, finished or by the exit segment.
@@ -48,7 +50,7 @@ pub enum Membership {
 }
 
 /// What a contact that leaves means at the provider. A stop is always withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnLeave {
     Withdraw,

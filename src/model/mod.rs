@@ -35,4 +35,5 @@ pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use template::Template;
 pub use segment::{Example, Expect, Order, Segment};
+pub use template::{Template, TemplateError};
 pub use verdict::{PushKey, PushState, Verdict};

@@ -1,6 +1,7 @@
 //! A segment: the declared rule that says which contacts qualify, and how many of them.
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::catalog::FieldRef;
@@ -14,7 +15,7 @@ pub struct Order {
 }
 
 /// What an example claims about its contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expect {
     In,

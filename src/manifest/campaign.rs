@@ -1,0 +1,176 @@
+//! A campaign file -> [`Campaign`].
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use serde_json::Value;
+
+use super::finding::Findings;
+use super::raw::{RawCampaign, RawSafety};
+use super::{content, names, timing};
+use crate::model::{
+    Campaign, Defaults, FieldRef, Limits, Membership, OnLeave, Ramp, Safety, SpanUnit, State, WriteBack,
+};
+
+/// Checks everything that the file and the project's defaults can tell; `None` when a part that is
+/// needed is wrong.
+pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &Defaults) -> Option<Campaign> {
+    let name = names::check(findings, "/campaign", raw.campaign);
+    let segment = names::check(findings, "/segment", raw.segment);
+    let provider = names::check(findings, "/provider", raw.provider);
+    let exit = names::check(findings, "/exit", raw.exit);
+    let timezone = timezone(findings, raw.timezone.as_deref(), raw.schedule.as_ref(), defaults.timezone);
+    let window = raw.window.and_then(|window| timing::window(findings, window));
+    let schedule =
+        raw.schedule.and_then(|schedule| timing::schedule(findings, schedule, timezone, window.as_ref()));
+    let holdout = raw.holdout.as_deref().map_or(Some(0), |text| holdout(findings, text));
+    let cooldown = findings.optional_span("/cooldown", raw.cooldown.as_ref());
+    let limits = raw.limits.map_or_else(Limits::default, |raw| limits(findings, &raw));
+    let fields = content::fields(findings, &raw.fields);
+    let sequence = content::sequence(findings, raw.sequence, &raw.fields);
+    Some(Campaign {
+        name: name?,
+        description: raw.description,
+        number: raw.number?,
+        outreach_type: raw.outreach_type?,
+        segment: segment?,
+        provider: provider?,
+        state: raw.state.unwrap_or(State::Active),
+        membership: raw.membership.unwrap_or(Membership::Enroll),
+        on_leave: raw.on_leave.unwrap_or(OnLeave::Withdraw),
+        exit,
+        priority: raw.priority.unwrap_or(0),
+        overlap: raw.overlap.unwrap_or(false),
+        holdout: holdout.unwrap_or(0),
+        cooldown: cooldown.or(defaults.cooldown),
+        company_cap: raw.company_cap.or(defaults.company_cap),
+        schedule,
+        timezone,
+        window,
+        limits,
+        fields,
+        sequence,
+        safety: safety(raw.safety, defaults.safety),
+        write_back: write_back(&raw.write_back),
+        file: findings.source().path.clone(),
+    })
+}
+
+fn timezone(
+    findings: &mut Findings<'_>,
+    own: Option<&str>,
+    schedule: Option<&super::raw::RawSchedule>,
+    default: Tz,
+) -> Tz {
+    let of_schedule = schedule.and_then(|schedule| schedule.timezone.as_deref());
+    let own = own.and_then(|name| timing::timezone(findings, "/timezone", name));
+    let of_schedule = of_schedule.and_then(|name| timing::timezone(findings, "/schedule/timezone", name));
+    if let (Some(own), Some(other)) = (own, of_schedule)
+        && own != other
+    {
+        findings
+            .error("/schedule/timezone", "contradiction", format!("the campaign's time zone is {own}"))
+            .advise("a campaign has one time zone: give it once, as `timezone`");
+    }
+    own.or(of_schedule).unwrap_or(default)
+}
+
+/// `5%` or `2.5%`, in hundredths of a percent.
+fn holdout(findings: &mut Findings<'_>, text: &str) -> Option<u32> {
+    let number = text.strip_suffix('%').map(str::trim_end).and_then(|number| {
+        let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+        let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
+        if whole.is_empty() || whole.len() > 3 || part.len() > 2 || !digits(whole) || !digits(part) {
+            return None;
+        }
+        Some(whole.parse::<u32>().ok()? * 100 + format!("{part:0<2}").parse::<u32>().ok()?)
+    });
+    match number {
+        Some(hundredths) if hundredths < 10_000 => Some(hundredths),
+        Some(_) => {
+            findings
+                .error("/holdout", "impossible", "this holds everybody out")
+                .advise("write less than 100%");
+            None
+        }
+        None => {
+            findings
+                .error("/holdout", "bad-value", format!("`{text}` is not a share"))
+                .advise("write a percentage with at most two decimals, such as `5%`");
+            None
+        }
+    }
+}
+
+fn limits(findings: &mut Findings<'_>, raw: &super::raw::RawLimits) -> Limits {
+    let ramp = raw.ramp.as_ref().and_then(|ramp| {
+        let every_days = match &ramp.every {
+            None => 1,
+            Some(text) => {
+                let span = findings.span("/limits/ramp/every", &Value::String(text.clone()))?;
+                match span.unit {
+                    SpanUnit::Day if span.count > 0 => span.count,
+                    SpanUnit::Week if span.count > 0 => span.count.saturating_mul(7),
+                    _ => {
+                        findings
+                            .error("/limits/ramp/every", "bad-value", "a ramp grows by whole days")
+                            .advise("write 1d, 2d, 1w ...");
+                        return None;
+                    }
+                }
+            }
+        };
+        let (start, add) = (ramp.start?, ramp.add?);
+        if add == 0 && raw.per_day.is_none_or(|most| most > start) {
+            findings
+                .warning(
+                    "/limits/ramp/add",
+                    "no-growth",
+                    format!("this ramp stays at {start} a day for ever"),
+                )
+                .advise("write how much it grows, or use `per_day` alone");
+        }
+        if let Some(most) = raw.per_day
+            && most < start
+        {
+            findings
+                .warning(
+                    "/limits/ramp/start",
+                    "no-growth",
+                    format!("the ramp starts above `per_day: {most}`"),
+                )
+                .advise("start lower, or use `per_day` alone");
+        }
+        Some(Ramp { start, add, every_days })
+    });
+    if let (Some(domain), Some(day)) = (raw.per_domain_per_day, raw.per_day)
+        && domain > day
+    {
+        findings
+            .warning(
+                "/limits/per_domain_per_day",
+                "no-effect",
+                format!("the limit of a domain is above the campaign's own, {day}"),
+            )
+            .advise("it never takes effect: lower it or leave it out");
+    }
+    Limits { per_day: raw.per_day, per_domain_per_day: raw.per_domain_per_day, ramp }
+}
+
+pub(super) fn safety(raw: Option<RawSafety>, default: Safety) -> Safety {
+    let raw = raw.unwrap_or_default();
+    Safety {
+        max_enroll: raw.max_enroll.or(default.max_enroll),
+        max_withdraw_percent: raw.max_withdraw_percent.unwrap_or(default.max_withdraw_percent),
+        from: raw.from.unwrap_or(default.from),
+    }
+}
+
+/// The schema has seen to the names and the values.
+fn write_back(raw: &BTreeMap<String, Value>) -> Vec<WriteBack> {
+    raw.iter()
+        .filter_map(|(name, value)| {
+            Some(WriteBack { field: FieldRef::parse(name)?, value: value.as_str()?.to_owned() })
+        })
+        .collect()
+}

@@ -1,0 +1,117 @@
+//! Finds and reads the files of a project, within a budget.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::diagnostic::Diagnostic;
+use super::source::FileKind;
+use super::yaml::{MAX_BYTES, too_large};
+use super::{CAMPAIGNS, PROJECT_FILE, SEGMENTS, nowhere};
+
+/// Files of one folder; more of them are not written by people.
+const MAX_FILES: usize = 2000;
+
+/// What a path declares; `None` when it is no file of ours.
+pub(super) fn kind(path: &str) -> Option<FileKind> {
+    if path == PROJECT_FILE {
+        return Some(FileKind::Project);
+    }
+    let (folder, name) = path.split_once('/')?;
+    if !is_manifest(name) {
+        return None;
+    }
+    match folder {
+        SEGMENTS => Some(FileKind::Segment),
+        CAMPAIGNS => Some(FileKind::Campaign),
+        _ => None,
+    }
+}
+
+/// Hidden files are an editor's; the other ending is a common slip and is read as well.
+fn is_manifest(name: &str) -> bool {
+    let path = Path::new(name);
+    !name.starts_with('.')
+        && !name.contains('/')
+        && path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
+}
+
+/// The texts by path below the folder, and what could not be read.
+pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
+    let mut texts = BTreeMap::new();
+    let mut problems = Vec::new();
+    let mut take = |path: String| match read_file(&root.join(&path), &path) {
+        Ok(Some(text)) => {
+            texts.insert(path, text);
+        }
+        Ok(None) => {}
+        Err(problem) => problems.push(*problem),
+    };
+    take(PROJECT_FILE.to_owned());
+    let mut folders = Vec::new();
+    for folder in [SEGMENTS, CAMPAIGNS] {
+        match list(&root.join(folder)) {
+            Ok(names) if names.len() > MAX_FILES => folders.push(nowhere(
+                folder,
+                "too-many-files",
+                format!("the folder `{folder}` has more than {MAX_FILES} files"),
+            )),
+            Ok(names) => names.iter().for_each(|name| take(format!("{folder}/{name}"))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                folders.push(nowhere(folder, "unreadable", format!("the folder cannot be listed: {error}")));
+            }
+        }
+    }
+    problems.append(&mut folders);
+    (texts, problems)
+}
+
+fn list(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder)?.take(2 * MAX_FILES) {
+        if let Ok(name) = entry?.file_name().into_string()
+            && is_manifest(&name)
+        {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Reads at most the budget, also when a file grows meanwhile; `None` when there is no such file.
+fn read_file(path: &Path, name: &str) -> Result<Option<String>, Box<Diagnostic>> {
+    let unreadable =
+        |why: String| Box::new(nowhere(name, "unreadable", format!("the file cannot be read: {why}")));
+    // Asked before opening: opening a pipe would wait for its writer.
+    let about = match std::fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && name == PROJECT_FILE => {
+            return Ok(None);
+        }
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    if !about.is_file() {
+        return Err(unreadable("it is not a plain file".to_owned()));
+    }
+    let oversized = || {
+        let refusal = too_large();
+        Box::new(Diagnostic { advice: refusal.advice, ..nowhere(name, refusal.code, refusal.message) })
+    };
+    if about.len() > MAX_BYTES as u64 {
+        return Err(oversized());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| unreadable(error.to_string()))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(oversized());
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text.strip_prefix('\u{feff}').map_or(text.clone(), ToOwned::to_owned))),
+        Err(_) => Err(unreadable("it is not UTF-8 text".to_owned())),
+    }
+}

@@ -1,0 +1,201 @@
+//! `outreach.yaml` -> [`Project`].
+
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use url::{Host, Url};
+
+use super::diagnostic::suggestion;
+use super::finding::Findings;
+use super::raw::{RawDatabase, RawFile, RawProject, RawWebhook};
+use super::shape::Shape;
+use super::yaml::child;
+use super::{campaign, names, timing};
+use crate::model::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span};
+
+const KINDS: [&str; 2] = ["file", "webhook"];
+
+/// The project as far as it can be read; what cannot is reported and left at its default.
+pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
+    let mut project = Project::default();
+    if let Some(database) = raw.database {
+        project.database = self::database(findings, &database);
+    }
+    if let Some(raw) = raw.defaults {
+        let zone = raw.timezone.as_deref();
+        let timezone = zone.and_then(|name| timing::timezone(findings, "/defaults/timezone", name));
+        project.defaults = Defaults {
+            timezone: timezone.unwrap_or(project.defaults.timezone),
+            cooldown: findings.optional_span("/defaults/cooldown", raw.cooldown.as_ref()),
+            company_cap: raw.company_cap,
+            safety: campaign::safety(raw.safety, project.defaults.safety),
+        };
+    }
+    if let Some(lease) = bounded(findings, "/lease", raw.lease.as_ref(), 1, 3600) {
+        project.lease = lease;
+    }
+    for (name, value) in &raw.providers {
+        let pointer = child("/providers", name);
+        if let Some(settings) = provider(findings, &pointer, name, value) {
+            project.providers.insert(name.clone(), settings);
+        }
+    }
+    project
+}
+
+fn database(findings: &mut Findings<'_>, raw: &RawDatabase) -> DatabaseSettings {
+    DatabaseSettings {
+        url: raw.url.as_ref().and_then(|text| secret(findings, "/database/url", text)),
+        statement_timeout: findings
+            .optional_span("/database/statement_timeout", raw.statement_timeout.as_ref())
+            .filter(|span| span.count > 0),
+    }
+}
+
+/// A reference; a literal is refused and never repeated.
+fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
+    let reference = SecretRef::parse(text);
+    if reference.is_none() {
+        findings.error(pointer, "literal-secret", "a secret never stands in a file").advise(
+            "write a reference, `${NAME}` or `file:/run/secrets/x`, and replace the secret: it was in git",
+        );
+    }
+    reference
+}
+
+fn bounded(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    text: Option<&String>,
+    least: u64,
+    most: u64,
+) -> Option<Duration> {
+    let span: Span = findings.optional_span(pointer, text)?;
+    let duration = span.approximate();
+    if (least..=most).contains(&duration.as_secs()) {
+        return Some(duration);
+    }
+    findings
+        .error(pointer, "out-of-range", format!("`{span}` is out of range"))
+        .advise(format!("write {least}s to {most}s"));
+    None
+}
+
+fn provider(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    name: &str,
+    value: &Value,
+) -> Option<ProviderSettings> {
+    if !names::is_name(name) {
+        findings
+            .error_at_key(pointer, "bad-name", format!("`{name}` is not a name"))
+            .advise("use lower-case letters, digits and single hyphens, at most 64");
+    }
+    let kind = match value.get("kind") {
+        Some(Value::String(kind)) => kind.as_str(),
+        Some(_) => {
+            findings
+                .error(&child(pointer, "kind"), "wrong-type", "`kind` takes text")
+                .advise_some(suggestion("", KINDS));
+            return None;
+        }
+        None => {
+            findings
+                .error_at_key(pointer, "missing-key", format!("the provider `{name}` has no `kind`"))
+                .advise_some(suggestion("", KINDS));
+            return None;
+        }
+    };
+    let (kind, batch) = match kind {
+        "file" => {
+            let raw: RawFile = Shape::of::<RawFile>(&[]).read(findings, pointer, value);
+            let dir = raw.dir.as_deref().unwrap_or("outbox");
+            (
+                ProviderKind::File { dir: folder(findings, &child(pointer, "dir"), dir)? },
+                raw.batch.unwrap_or(500),
+            )
+        }
+        "webhook" => {
+            let raw: RawWebhook = Shape::of::<RawWebhook>(&[]).read(findings, pointer, value);
+            let batch = raw.batch.unwrap_or(100);
+            (webhook(findings, pointer, raw)?, batch)
+        }
+        other => {
+            findings
+                .error(
+                    &child(pointer, "kind"),
+                    "unknown-kind",
+                    format!("there is no provider kind `{other}`"),
+                )
+                .advise_some(suggestion(other, KINDS));
+            return None;
+        }
+    };
+    Some(ProviderSettings { name: name.to_owned(), kind, batch })
+}
+
+/// A folder below the project's: a manifest must not write elsewhere on the machine.
+fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<PathBuf> {
+    let path = Path::new(text);
+    let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if text.is_empty() || !inside {
+        findings
+            .error(pointer, "bad-value", format!("`{text}` is not below the project folder"))
+            .advise("write a relative path without `..`, such as `outbox`");
+        return None;
+    }
+    Some(path.to_owned())
+}
+
+fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: RawWebhook) -> Option<ProviderKind> {
+    let timeout = bounded(findings, &child(pointer, "timeout"), raw.timeout.as_ref(), 1, 300);
+    let url = raw.url.as_deref().and_then(|text| endpoint(findings, &child(pointer, "url"), text));
+    let secret = raw.secret.as_deref().and_then(|text| secret(findings, &child(pointer, "secret"), text));
+    let (idempotent, look_up) = (raw.idempotent.unwrap_or(true), raw.look_up.unwrap_or(false));
+    if !idempotent && !look_up {
+        findings
+            .warning(pointer, "in-doubt", "after a failed call nothing can tell whether items arrived")
+            .advise("let the receiver dedupe by key or answer `GET ?key=` (`look_up: true`); else each waits for a person");
+    }
+    Some(ProviderKind::Webhook {
+        url: url?,
+        secret: secret?,
+        idempotent,
+        look_up,
+        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+    })
+}
+
+/// `https://`, or `http://` on this machine, or a reference that is checked when it is used.
+fn endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+    if matches!(SecretRef::parse(text), Some(SecretRef::Env(_))) {
+        return Some(text.to_owned());
+    }
+    let Ok(url) = Url::parse(text) else {
+        findings
+            .error(pointer, "bad-url", "this is not a URL")
+            .advise("write https://host/path, or a reference: `${NAME}`");
+        return None;
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        findings.error(pointer, "literal-secret", "the URL carries a user name or password").advise(
+            "calls are signed with `secret`; if the URL itself is secret, write a reference: `${NAME}`",
+        );
+        return None;
+    }
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "https" || url.scheme() == "http" && loopback {
+        return Some(text.to_owned());
+    }
+    findings
+        .error(pointer, "bad-url", "contacts would travel in the clear")
+        .advise("use https; http is for this machine only (localhost, 127.0.0.1)");
+    None
+}

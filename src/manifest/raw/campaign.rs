@@ -1,0 +1,164 @@
+//! `campaigns/*.yaml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::RawSafety;
+use crate::manifest::schema;
+use crate::model::{Membership, OnLeave, OutreachType, State};
+
+/// A declared outreach: whom, through which provider, when and how much.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Campaign")]
+pub(in crate::manifest) struct RawCampaign {
+    /// The campaign's name; renaming it changes nobody's enrollment.
+    #[schemars(required, schema_with = "schema::name")]
+    pub campaign: Option<String>,
+    /// What the campaign is for, in a sentence.
+    pub description: Option<String>,
+    /// The campaign's identity: written to `employees.campaign_number`, unique over all files, never reused.
+    #[schemars(required, range(min = 1, max = 2_147_483_647))]
+    pub number: Option<i32>,
+    /// Written to `employees.outreach_type`.
+    #[serde(rename = "type")]
+    #[schemars(required)]
+    pub outreach_type: Option<OutreachType>,
+    /// The segment whose contacts are wanted.
+    #[schemars(required, schema_with = "schema::name")]
+    pub segment: Option<String>,
+    /// A provider declared in `outreach.yaml`.
+    #[schemars(required, schema_with = "schema::name")]
+    pub provider: Option<String>,
+    /// Whether the campaign takes part in passes. `active` unless given.
+    pub state: Option<State>,
+    /// How the segment relates to who is in the campaign. `enroll` unless given.
+    pub membership: Option<Membership>,
+    /// What leaving means at the provider. `withdraw` unless given; a stop is always withdrawn.
+    pub on_leave: Option<OnLeave>,
+    /// A segment that ends an enrollment: whoever it matches leaves.
+    #[schemars(schema_with = "schema::name")]
+    pub exit: Option<String>,
+    /// Who wins a contact that two campaigns want: the higher one. 0 unless given.
+    pub priority: Option<i32>,
+    /// Contacts may be in another campaign, that says so too, at the same time.
+    pub overlap: Option<bool>,
+    /// Share of the audience that is never enrolled, such as `5%`, to compare with.
+    #[schemars(schema_with = "schema::percentage")]
+    pub holdout: Option<String>,
+    /// Nobody whose last outreach, of any campaign, is more recent than this, such as `30d`.
+    #[schemars(schema_with = "schema::span")]
+    pub cooldown: Option<String>,
+    /// At most this many contacts of one company in live campaigns, over all campaigns.
+    #[schemars(range(min = 1))]
+    pub company_cap: Option<u32>,
+    /// When the daemon looks at the campaign.
+    pub schedule: Option<RawSchedule>,
+    /// The time zone of the schedule, the window and the day that limits count, such as `Europe/Moscow`.
+    pub timezone: Option<String>,
+    /// When mails may leave.
+    pub window: Option<RawWindow>,
+    /// How much may be handed over.
+    pub limits: Option<RawLimits>,
+    /// What the provider gets for each contact.
+    #[schemars(schema_with = "schema::fields")]
+    pub fields: BTreeMap<String, Value>,
+    /// The mails: templates over the names in `fields`.
+    pub sequence: Vec<RawStep>,
+    /// Limits of the guard: a plan beyond them is blocked.
+    pub safety: Option<RawSafety>,
+    /// Columns set when the provider accepts, beside the four that every campaign writes.
+    #[schemars(schema_with = "schema::write_back")]
+    pub write_back: BTreeMap<String, Value>,
+}
+
+/// When the daemon looks at the campaign.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawSchedule {
+    /// Minute, hour, day of the month, month, day of the week: `0 9 * * 1-5`.
+    #[schemars(required)]
+    pub cron: Option<String>,
+    /// The campaign's time zone, such as `Europe/Moscow`.
+    pub timezone: Option<String>,
+}
+
+/// When mails may leave.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawWindow {
+    /// Days of the week; all of them unless given.
+    #[schemars(schema_with = "schema::weekdays")]
+    pub days: Option<Vec<String>>,
+    /// The first minute, such as `"09:00"`.
+    #[schemars(required)]
+    pub from: Option<String>,
+    /// The first minute that is too late, such as `"18:00"`.
+    #[schemars(required)]
+    pub to: Option<String>,
+    /// Days on which nothing leaves, such as `2026-12-31`.
+    pub except: Vec<String>,
+}
+
+/// How much may be handed over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawLimits {
+    /// At most this many a day.
+    #[schemars(range(min = 1))]
+    pub per_day: Option<u32>,
+    /// At most this many a day to addresses of one domain.
+    #[schemars(range(min = 1))]
+    pub per_domain_per_day: Option<u32>,
+    /// A daily limit that grows.
+    pub ramp: Option<RawRamp>,
+}
+
+/// A daily limit that grows.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawRamp {
+    /// The limit of the first day.
+    #[schemars(required, range(min = 1))]
+    pub start: Option<u32>,
+    /// How much it grows each time.
+    #[schemars(required)]
+    pub add: Option<u32>,
+    /// How often it grows, in whole days: `1d`, `1w`. Every day unless given.
+    #[schemars(schema_with = "schema::span")]
+    pub every: Option<String>,
+}
+
+/// One mail.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawStep {
+    /// Time after the mail before, such as `3d`.
+    #[schemars(schema_with = "schema::span")]
+    pub wait: Option<String>,
+    /// Template of the subject; without one the mail follows up in the same thread.
+    pub subject: Option<String>,
+    /// Template of the text.
+    #[schemars(required)]
+    pub body: Option<String>,
+    /// Template of the same as HTML; values are escaped.
+    pub html: Option<String>,
+}
+
+/// Where a field's value comes from, in its long forms. One of `column`, `template`, `value`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawField {
+    /// A column, such as `employee.position`.
+    #[schemars(schema_with = "schema::field_name")]
+    pub column: Option<String>,
+    /// With `column`: what stands in for an unset value. Without it such a contact is skipped.
+    pub default: Option<String>,
+    /// A minijinja template over `company` and `employee`.
+    pub template: Option<String>,
+    /// The same text for everybody.
+    pub value: Option<String>,
+}

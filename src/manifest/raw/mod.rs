@@ -1,0 +1,13 @@
+//! The files as they are written: the types that both read them and make the JSON Schemas.
+//!
+//! Nothing here is checked beyond its shape. Every key is optional to the reader, although the
+//! schema requires some: a file with one key missing still has its other mistakes reported. The
+//! doc comments are what editors show to operators.
+
+mod campaign;
+mod project;
+mod segment;
+
+pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawSchedule, RawStep, RawWindow};
+pub(super) use project::{RawDatabase, RawFile, RawProject, RawSafety, RawWebhook};
+pub(super) use segment::{RawExample, RawSegment};

@@ -1,0 +1,106 @@
+//! `outreach.yaml`.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::manifest::schema;
+
+/// The project: where the database is, which providers there are, what holds for every campaign.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "Project")]
+pub(in crate::manifest) struct RawProject {
+    /// How to reach the database. Without it and without `DATABASE_URL` outreachd runs its own.
+    pub database: Option<RawDatabase>,
+    /// Provider accounts, by the name that campaigns use.
+    #[schemars(schema_with = "schema::providers")]
+    pub providers: BTreeMap<String, Value>,
+    /// What campaigns take over unless they say otherwise.
+    pub defaults: Option<RawDefaults>,
+    /// How long a lease lasts without renewal: after a crash another process takes over this much
+    /// later. `10s` unless given.
+    #[schemars(schema_with = "schema::span")]
+    pub lease: Option<String>,
+}
+
+/// How to reach the database.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawDatabase {
+    /// A reference to the URL, which holds a password: `${NAME}` or `file:/run/secrets/x`.
+    #[schemars(schema_with = "schema::secret")]
+    pub url: Option<String>,
+    /// Longest time one audience statement may take, such as `30s`.
+    #[schemars(schema_with = "schema::span")]
+    pub statement_timeout: Option<String>,
+}
+
+/// Writes JSON Lines, one file a campaign.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawFile {
+    #[schemars(required, extend("const" = "file"))]
+    pub kind: Option<String>,
+    /// The folder, below the project folder. `outbox` unless given.
+    pub dir: Option<String>,
+    /// Largest number of items in one write. 500 unless given.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub batch: Option<u32>,
+}
+
+/// Calls an HTTP endpoint as Standard Webhooks describe it.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawWebhook {
+    #[schemars(required, extend("const" = "webhook"))]
+    pub kind: Option<String>,
+    /// `https://...`, or `http://` on this machine, or a reference (`${NAME}`) to it.
+    #[schemars(required)]
+    pub url: Option<String>,
+    /// A reference to the signing secret (`whsec_...`): `${NAME}` or `file:/run/secrets/x`.
+    #[schemars(required, schema_with = "schema::secret")]
+    pub secret: Option<String>,
+    /// The receiver tells the second delivery of a key from the first. True unless given.
+    pub idempotent: Option<bool>,
+    /// The receiver answers `GET ?key=` with `{"found": true}` or `false`.
+    pub look_up: Option<bool>,
+    /// Longest time one call may take. `30s` unless given.
+    #[schemars(schema_with = "schema::span")]
+    pub timeout: Option<String>,
+    /// Largest number of items in one call. 100 unless given.
+    #[schemars(range(min = 1, max = 1_000))]
+    pub batch: Option<u32>,
+}
+
+/// What campaigns take over unless they say otherwise.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawDefaults {
+    /// Time zone, such as `Europe/Moscow`. `UTC` unless given.
+    pub timezone: Option<String>,
+    /// Nobody whose last outreach, of any campaign, is more recent than this.
+    #[schemars(schema_with = "schema::span")]
+    pub cooldown: Option<String>,
+    /// At most this many contacts of one company in live campaigns, over all campaigns.
+    #[schemars(range(min = 1))]
+    pub company_cap: Option<u32>,
+    /// Limits of the guard.
+    pub safety: Option<RawSafety>,
+}
+
+/// Limits of the guard: a plan beyond them is blocked until a person lets it through.
+#[derive(Debug, Default, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawSafety {
+    /// At most this many enrollments in one plan.
+    #[schemars(range(min = 1))]
+    pub max_enroll: Option<u32>,
+    /// At most this share of who is enrolled is withdrawn in one plan. 30 unless given.
+    #[schemars(range(max = 100))]
+    pub max_withdraw_percent: Option<u32>,
+    /// The share counts only when at least this many are enrolled. 10 unless given.
+    pub from: Option<u32>,
+}

@@ -1,0 +1,72 @@
+//! One file of the project as it was read: path, text, document.
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::yaml::{Document, Place};
+
+/// What a file declares, which its folder decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Project,
+    Segment,
+    Campaign,
+}
+
+/// A file that was read.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    /// Below the project folder, with `/` between its parts.
+    pub path: String,
+    pub kind: FileKind,
+    pub text: String,
+    pub document: Document,
+}
+
+impl Source {
+    pub(super) fn diagnostic(
+        &self,
+        severity: Severity,
+        code: &'static str,
+        message: String,
+        place: Place,
+    ) -> Diagnostic {
+        let line = self.text.lines().nth(place.line.saturating_sub(1)).unwrap_or_default();
+        Diagnostic {
+            severity,
+            code,
+            message,
+            file: self.path.clone(),
+            line: place.line,
+            column: place.column,
+            length: place.length,
+            advice: None,
+            snippet: (!may_hold_a_secret(line)).then(|| line.to_owned()),
+        }
+    }
+
+    /// The place of one line of a text value: inside a block scalar its own line, else the value.
+    pub(super) fn line_in(&self, pointer: &str, line: usize) -> Place {
+        let value = self.document.value_at(pointer);
+        let first = self.document.text_line(pointer);
+        if first == value.line {
+            return value;
+        }
+        let number = first + line - 1;
+        let Some(text) = self.text.lines().nth(number - 1) else { return value };
+        let indent = text.chars().take_while(|c| c.is_whitespace()).count();
+        let length = text.trim().chars().count().max(1);
+        Place { line: number, column: indent + 1, length }
+    }
+}
+
+/// A diagnostic goes to terminals and CI logs, so a line like `secret: whsec_...` is not shown.
+/// A line whose value is a reference is safe.
+fn may_hold_a_secret(line: &str) -> bool {
+    let lower = line.to_lowercase();
+    let named = ["secret", "password", "passwd", "token", "api_key", "apikey"]
+        .iter()
+        .any(|word| lower.contains(word));
+    let shaped = lower.contains("whsec_") || lower.contains("postgres") && lower.contains("://") || {
+        lower.split_once("://").is_some_and(|(_, rest)| rest.contains('@'))
+    };
+    (named && !line.contains("${") && !line.contains("file:")) || shaped
+}

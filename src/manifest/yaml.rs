@@ -1,0 +1,349 @@
+//! YAML text -> one JSON value, and where in the text each part of it stands.
+//!
+//! Strict: one document, text keys only, no key twice, no tags, no merge keys. Bounded: size, depth
+//! and the number of values after aliases are expanded have limits, so hostile text ends in an
+//! error. Never recurses on input.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Number, Value};
+use serde_yaml::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span as RawSpan};
+
+/// Manifests are written by people: the longest sensible one is a hundredth of this.
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
+/// Rules nested deeper than this cannot be read by people either; twice what they need.
+const MAX_DEPTH: usize = 48;
+/// Values of one document after aliases are expanded.
+const MAX_VALUES: usize = 50_000;
+
+/// A place in the text: line and column from 1, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub line: usize,
+    pub column: usize,
+    pub length: usize,
+}
+
+impl Place {
+    pub(super) const START: Self = Self { line: 1, column: 1, length: 1 };
+
+    fn of(span: &RawSpan) -> Self {
+        let one_line = span.end.line() == span.start.line();
+        let length = if one_line { span.end.index().saturating_sub(span.start.index()) } else { 1 };
+        Self { length: length.max(1), ..Self::at(&span.start) }
+    }
+
+    fn at(mark: &Marker) -> Self {
+        Self { line: mark.line().max(1), column: mark.col() + 1, length: 1 }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Places {
+    key: Option<Place>,
+    value: Place,
+    /// First line of a block scalar's text, whose mark is the line of its `|`.
+    text_line: usize,
+}
+
+/// The checked text.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Document {
+    pub value: Value,
+    /// By JSON pointer. What an alias brought in is found at the alias.
+    places: HashMap<String, Places>,
+}
+
+impl Document {
+    /// Where the value stands; where its nearest known parent does, when it has no place of its own.
+    pub(super) fn value_at(&self, pointer: &str) -> Place {
+        self.nearest(pointer).map_or(Place::START, |places| places.value)
+    }
+
+    /// Where the key stands; the value's place when it has none.
+    pub(super) fn key_at(&self, pointer: &str) -> Place {
+        self.nearest(pointer).map_or(Place::START, |places| places.key.unwrap_or(places.value))
+    }
+
+    /// The line in which the text of a scalar begins.
+    pub(super) fn text_line(&self, pointer: &str) -> usize {
+        self.nearest(pointer).map_or(1, |places| places.text_line)
+    }
+
+    fn nearest(&self, pointer: &str) -> Option<&Places> {
+        let mut pointer = pointer;
+        loop {
+            if let Some(places) = self.places.get(pointer) {
+                return Some(places);
+            }
+            pointer = &pointer[..pointer.rfind('/')?];
+        }
+    }
+}
+
+/// Why the text is not a document.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub code: &'static str,
+    pub message: String,
+    pub place: Place,
+    pub advice: Option<String>,
+}
+
+impl Refusal {
+    fn new(code: &'static str, message: impl Into<String>, place: Place) -> Self {
+        Self { code, message: message.into(), place, advice: None }
+    }
+
+    fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
+
+/// Reads one document. Duplicate keys are collected, all other refusals end the reading.
+pub(super) fn parse(text: &str) -> Result<(Document, Vec<Refusal>), Refusal> {
+    if text.len() > MAX_BYTES {
+        return Err(too_large());
+    }
+    let mut builder = Builder::default();
+    let mut parser = Parser::new_from_str_with_options(text, Options::default());
+    while let Some(event) = parser.next_event() {
+        let (event, span) = event.map_err(|error| syntax(&error))?;
+        builder.take(event, &span)?;
+    }
+    let document = Document { value: builder.root.unwrap_or(Value::Null), places: builder.places };
+    Ok((document, builder.duplicates))
+}
+
+pub(super) fn too_large() -> Refusal {
+    Refusal::new("too-large", "the file is larger than 1 MiB", Place::START)
+        .advise("a segment or campaign is a page of text: lists of contacts belong into the database")
+}
+
+fn syntax(error: &ScanError) -> Refusal {
+    let message = error.to_string();
+    let message = message.rsplit_once(" at char ").map_or(message.as_str(), |(message, _)| message);
+    Refusal::new("yaml-syntax", format!("this is not YAML: {message}"), Place::at(error.marker()))
+}
+
+/// A collection that is not closed yet.
+struct Open {
+    pointer: String,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Value>),
+    Map { entries: Map<String, Value>, key: Option<(String, Place)>, duplicate: bool },
+}
+
+#[derive(Default)]
+struct Builder {
+    open: Vec<Open>,
+    places: HashMap<String, Places>,
+    anchors: HashMap<usize, Value>,
+    duplicates: Vec<Refusal>,
+    documents: usize,
+    values: usize,
+    root: Option<Value>,
+}
+
+impl Builder {
+    fn take(&mut self, event: Event<'_>, span: &RawSpan) -> Result<(), Refusal> {
+        let place = Place::of(span);
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(Refusal::new("several-documents", "a second document begins here", place)
+                        .advise("one document a file: move it into a file of its own"));
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                refuse_tag(tag.is_some(), place)?;
+                self.scalar(&text, style, anchor, place)?;
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                refuse_tag(tag.is_some(), place)?;
+                self.begin(Content::List(Vec::new()), anchor, place)?;
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                refuse_tag(tag.is_some(), place)?;
+                self.begin(Content::Map { entries: Map::new(), key: None, duplicate: false }, anchor, place)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::Alias(anchor) => self.alias(anchor, place)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, place: Place) -> Result<(), Refusal> {
+        if let Some(Open { pointer, content: Content::Map { entries, key, duplicate }, .. }) =
+            self.open.last_mut()
+            && key.is_none()
+        {
+            if text == "<<" && style == ScalarStyle::Plain {
+                return Err(Refusal::new("merge-key", "merge keys (`<<`) are not read", place)
+                    .advise("write the keys out: what stands in a file is what it says"));
+            }
+            *duplicate = entries.contains_key(text);
+            if *duplicate {
+                let first = self.places.get(&child(pointer, text)).and_then(|places| places.key);
+                let line = first.map_or(0, |place| place.line);
+                self.duplicates.push(
+                    Refusal::new(
+                        "duplicate-key",
+                        format!("`{text}` is here twice; the first is on line {line}"),
+                        place,
+                    )
+                    .advise("keep one of the two"),
+                );
+            }
+            *key = Some((text.to_owned(), place));
+            return Ok(());
+        }
+        let value = if style == ScalarStyle::Plain { plain(text) } else { Value::String(text.to_owned()) };
+        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let pointer = self.register(place, usize::from(block))?;
+        if anchor != 0 {
+            self.anchors.insert(anchor, value.clone());
+        }
+        self.put(pointer.as_deref(), value);
+        Ok(())
+    }
+
+    fn begin(&mut self, content: Content, anchor: usize, place: Place) -> Result<(), Refusal> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Refusal::new(
+                "too-deep",
+                format!("this is nested deeper than {MAX_DEPTH} levels"),
+                place,
+            )
+            .advise("split the rule: `in_segment` names a rule of another file"));
+        }
+        let pointer = self.register(place, 0)?.unwrap_or_default();
+        self.open.push(Open { pointer, anchor, content });
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let Some(Open { pointer, anchor, content }) = self.open.pop() else { return };
+        let value = match content {
+            Content::List(items) => Value::Array(items),
+            Content::Map { entries, .. } => Value::Object(entries),
+        };
+        if anchor != 0 {
+            self.anchors.insert(anchor, value.clone());
+        }
+        self.put(Some(&pointer), value);
+    }
+
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Refusal> {
+        // An anchor that is still open would contain itself.
+        let Some(value) = self.anchors.get(&anchor).cloned() else {
+            return Err(Refusal::new("yaml-syntax", "this alias refers to what contains it", place));
+        };
+        self.values += count(&value);
+        let pointer = self.register(place, 0)?;
+        self.put(pointer.as_deref(), value);
+        Ok(())
+    }
+
+    /// Counts and places the value that comes next, and tells its pointer.
+    fn register(&mut self, place: Place, text_offset: usize) -> Result<Option<String>, Refusal> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
+                .advise("aliases count as what they stand for; lists of contacts belong into the database"));
+        }
+        let (pointer, key) = match self.open.last() {
+            None => (String::new(), None),
+            Some(Open { pointer, content: Content::List(items), .. }) => {
+                (format!("{pointer}/{}", items.len()), None)
+            }
+            Some(Open { pointer, content: Content::Map { key, .. }, .. }) => {
+                let Some((name, key_place)) = key else {
+                    return Err(Refusal::new("key-not-text", "a key must be plain text", place));
+                };
+                (child(pointer, name), Some(*key_place))
+            }
+        };
+        let places = Places { key, value: place, text_line: place.line + text_offset };
+        self.places.entry(pointer.clone()).or_insert(places);
+        Ok(Some(pointer))
+    }
+
+    fn put(&mut self, _pointer: Option<&str>, value: Value) {
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.root = Some(value),
+            Some(Content::List(items)) => items.push(value),
+            Some(Content::Map { entries, key, duplicate }) => {
+                if let Some((name, _)) = key.take()
+                    && !*duplicate
+                {
+                    entries.insert(name, value);
+                }
+            }
+        }
+    }
+}
+
+fn refuse_tag(tagged: bool, place: Place) -> Result<(), Refusal> {
+    if tagged {
+        return Err(Refusal::new("yaml-tag", "tags (`!...`) are not read", place)
+            .advise("write the plain value; put text into quotes"));
+    }
+    Ok(())
+}
+
+/// Size of a value. The depth of what an alias names was bounded when it was read.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(entries) => entries.values().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// The pointer of a key below another pointer (RFC 6901).
+pub(super) fn child(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What a plain scalar stands for: YAML 1.2 core words, and numbers as people write them
+/// (`10_000_000`, `12e6`). A number with leading zeros is a code, not a number, and stays text.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        _ => number(text).map_or_else(|| Value::String(text.to_owned()), Value::Number),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let separated = digits.contains('_');
+    let proper = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.ends_with(|c: char| c.is_ascii_digit())
+        && !digits.contains("__")
+        && digits.chars().all(|c| c.is_ascii_digit() || "._eE+-".contains(c))
+        && !(digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0."));
+    if !proper {
+        return None;
+    }
+    let text = if separated { text.replace('_', "") } else { text.to_owned() };
+    let text = text.strip_prefix('+').unwrap_or(&text);
+    if let Ok(whole) = text.parse::<i64>() {
+        return Some(whole.into());
+    }
+    let real = text.parse::<f64>().ok().filter(|real| real.is_finite())?;
+    // `12e6` is a whole number to whoever writes it; above 2^53 a float no longer counts by ones.
+    if real.fract() == 0.0 && real.abs() < 9_007_199_254_740_992.0 {
+        return Some((real as i64).into());
+    }
+    Number::from_f64(real)
+}
