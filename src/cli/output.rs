@@ -49,7 +49,7 @@ pub fn error(error: &anyhow::Error) {
 /// Rows under headings, columns as wide as they must be. The last column is not padded.
 pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_header(headings.iter().copied());
+    table.load_style(comfy_table::presets::NOTHING).set_header(headings.iter().copied());
     for row in rows {
         table.add_row(row);
     }

@@ -81,7 +81,7 @@ impl Session {
         Ok(Self { manifest, database, clock: SystemClock, root: globals.root.clone(), holder: Uuid::new_v4() })
     }
 
-    pub const fn context(&self) -> Context<'_> {
+    pub fn context(&self) -> Context<'_> {
         Context {
             pool: self.database.store.pool(),
             manifest: &self.manifest,

@@ -33,7 +33,6 @@ pub use plan::{
 pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
-pub use template::Template;
 pub use segment::{Example, Expect, Order, Segment};
 pub use template::{Template, TemplateError};
 pub use verdict::{PushKey, PushState, Verdict};

@@ -56,7 +56,7 @@ fn details(text: &mut String, part: &CampaignPlan) {
         text.push('\n');
     }
     for (reason, n) in &part.skipped {
-        let words = Skip::parse(reason).map_or(reason.as_str(), Skip::text);
+        let words = Skip::parse(reason).map_or(reason.as_str(), |skip| skip.text());
         let _ = writeln!(text, "- {n} skipped: {words}");
     }
     if !part.actions.is_empty() {

@@ -75,7 +75,7 @@ pub fn campaign(part: &CampaignPlan) -> String {
     }
     numbers(&mut text, "funnel", part.funnel.iter().map(|step| (step.clause.clone(), step.left)));
     let skipped = part.skipped.iter().map(|(code, n)| {
-        let words = Skip::parse(code).map_or(code.as_str(), Skip::text);
+        let words = Skip::parse(code).map_or(code.as_str(), |skip| skip.text());
         (words.to_owned(), *n)
     });
     numbers(&mut text, "skipped", skipped);

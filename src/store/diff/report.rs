@@ -177,6 +177,20 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Of a contact about which nothing is known.
+    pub const fn nothing(employee_id: Uuid) -> Self {
+        Self {
+            employee_id,
+            matched: false,
+            status: None,
+            live: false,
+            in_flight: false,
+            skip: None,
+            leaves: None,
+            action: None,
+        }
+    }
+
     pub(super) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {
             employee_id: row.try_get("employee_id")?,

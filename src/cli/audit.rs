@@ -1,0 +1,56 @@
+//! `outreachd audit`: looks for violations of what outreachd promises. Reads only.
+
+use clap::Args;
+use serde_json::json;
+
+use super::output::{GREEN, RED, paint};
+use super::session::Database;
+use super::{Exit, Format, Globals, output};
+use crate::store::audit::{self, INVARIANTS};
+
+/// Violations listed for each promise.
+const SHOWN: i64 = 100;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    // Broken files must not stand in the way of an audit.
+    let manifest = crate::manifest::load(&globals.root).manifest;
+    let database = Database::migrated(globals, manifest.as_ref()).await?;
+    let mut found = Vec::new();
+    for invariant in INVARIANTS {
+        let violations = audit::violations(database.store.pool(), invariant, SHOWN).await?;
+        if arguments.format == Format::Text {
+            let mark = if violations.is_empty() { paint(GREEN, "holds ") } else { paint(RED, "BROKEN") };
+            output::write(&format!("{mark} {}: {}\n", invariant.name, invariant.promise))?;
+            for violation in &violations {
+                let campaign =
+                    violation.campaign_number.map_or_else(String::new, |number| format!(" campaign {number}"));
+                let contact =
+                    violation.employee_id.map_or_else(String::new, |id| format!(" contact {id}"));
+                output::write(&format!("      {campaign}{contact}: {}\n", violation.detail))?;
+            }
+        }
+        found.push((invariant, violations));
+    }
+    if arguments.format == Format::Json {
+        let list: Vec<_> = found
+            .iter()
+            .map(|(invariant, violations)| {
+                json!({
+                    "invariant": invariant.name,
+                    "promise": invariant.promise,
+                    "holds": violations.is_empty(),
+                    "violations": violations,
+                })
+            })
+            .collect();
+        output::json(&list)?;
+    }
+    let broken = found.iter().any(|(_, violations)| !violations.is_empty());
+    Ok(if broken { Exit::Failed } else { Exit::Done })
+}

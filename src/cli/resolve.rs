@@ -1,0 +1,34 @@
+//! `outreachd resolve`: a person says whether a push in doubt arrived.
+
+use clap::Args;
+
+use super::exit::Coded;
+use super::session::Session;
+use super::{Exit, Globals, output};
+use crate::model::PushKey;
+use crate::reconcile::settle_by_hand;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The push's key, as `status` shows it.
+    key: PushKey,
+    /// The provider has it: enroll and write back.
+    #[arg(long, conflicts_with = "not_arrived", required_unless_present = "not_arrived")]
+    arrived: bool,
+    /// The provider does not have it: the next apply hands it over.
+    #[arg(long)]
+    not_arrived: bool,
+}
+
+pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    let session = Session::open(globals).await?;
+    let key = arguments.key;
+    let campaign = session.campaign(&key.campaign.to_string())?;
+    let arrived = arguments.arrived && !arguments.not_arrived;
+    if !settle_by_hand(&session.context(), campaign, key, arrived).await? {
+        return Err(Coded::error(Exit::Usage, format!("push {key} is not in doubt: see `outreachd status`")));
+    }
+    let next = if arrived { "settled as accepted" } else { "the next apply hands it over again" };
+    output::write(&format!("{key}: {next}\n"))?;
+    Ok(Exit::Done)
+}
