@@ -4,9 +4,11 @@
 //! locks, no `SET` without `LOCAL`, no start-up options. The pooler must carry prepared statements (`PgBouncer`
 //! from 1.21 with `max_prepared_statements`, Supabase's own). Never prints a password.
 
+mod binds;
 pub mod embedded;
 mod error;
 pub mod migrate;
+pub mod segment;
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
+pub use binds::arguments;
 pub use error::{StoreError, is_away};
 
 /// Connections of one process: the pass, the pusher, and a few readers.
