@@ -16,6 +16,10 @@ use super::json;
 use super::text::{like_literal, like_pattern, word_pattern};
 use crate::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Test};
 
+/// Every contact: what follows `from`. An employee without a company is a contact whose company has
+/// nothing set.
+pub const CONTACTS: &str = "public.employees e left join public.companies c on c.id = e.company_id";
+
 /// What a rule may refer to besides columns.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {

@@ -13,7 +13,7 @@ mod sql_clause;
 mod text;
 
 pub use binds::{Bind, Binds};
-pub use compile::{Funnel, Scope, funnel, order_by, predicate, strict};
+pub use compile::{CONTACTS, Funnel, Scope, funnel, order_by, predicate, strict};
 pub use explain::{ExplainQuery, Tree, explain};
 pub use field::column;
 pub use sql_clause::{SqlClauseError, check_sql};

@@ -14,6 +14,7 @@ use crate::model::{Campaign, FieldRef, FieldSource, Skip, WithdrawReason};
 use crate::reconcile::Planner;
 use crate::store::contacts::{self, Contact, PushLine};
 use crate::store::diff::Verdict;
+use crate::store::segment::explain_contact;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -76,7 +77,7 @@ async fn explain(session: &Session, campaign: &Campaign, contact: &Contact) -> a
     let scope = Scope { segments: &session.manifest.segments, as_of: planner.as_of() };
     let rule = match session.manifest.segments.get(&campaign.segment) {
         Some(segment) => {
-            contacts::explain_segment(context.pool, segment, &scope, contact.employee_id).await?
+            explain_contact(&session.database.store, &segment.rule, &scope, contact.employee_id).await?
         }
         None => None,
     };

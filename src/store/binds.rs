@@ -1,16 +1,17 @@
-//! Bound values on their way to PostgreSQL.
+//! The audience's values as arguments of a statement.
+//!
+//! Never changes a value: placeholders and types were fixed when the text was written.
 
+use sqlx::Arguments;
 use sqlx::postgres::PgArguments;
-use sqlx::{Arguments as _, Error};
 
-use super::StoreError;
 use crate::audience::{Bind, Binds};
 
-/// The values of a compiled statement, in the order of their placeholders.
-pub fn arguments(binds: &Binds) -> Result<PgArguments, StoreError> {
+/// Arguments in the order of their placeholders.
+pub fn arguments(binds: &Binds) -> Result<PgArguments, sqlx::Error> {
     let mut arguments = PgArguments::default();
     for value in binds.values() {
-        match value.clone() {
+        match value {
             Bind::Text(value) => arguments.add(value),
             Bind::Bool(value) => arguments.add(value),
             Bind::Int(value) => arguments.add(value),
@@ -26,7 +27,7 @@ pub fn arguments(binds: &Binds) -> Result<PgArguments, StoreError> {
             Bind::TimestampArray(value) => arguments.add(value),
             Bind::Json(value) => arguments.add(value),
         }
-        .map_err(|source| StoreError::Query { action: "bind a value", source: Error::Encode(source) })?;
+        .map_err(sqlx::Error::Encode)?;
     }
     Ok(arguments)
 }

@@ -1,12 +1,12 @@
-//! One contact: found by id or address, and explained.
+//! One contact: found by id or address, with what was ever handed over for it.
 
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use super::{StoreError, arguments};
-use crate::audience::{Bind, Binds, Scope, Tree, explain};
-use crate::model::{FieldRef, Segment};
+use crate::audience::{Bind, Binds};
+use crate::model::FieldRef;
 
 /// Who a contact is, and its own state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -57,35 +57,6 @@ pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> 
     .map_err(StoreError::on("look for the contact"))
 }
 
-/// The segment's rule as a tree, with each clause's verdict and value for one contact.
-pub async fn explain_segment(
-    pool: &PgPool,
-    segment: &Segment,
-    scope: &Scope<'_>,
-    employee_id: Uuid,
-) -> Result<Option<Tree>, StoreError> {
-    let doing = "explain the segment";
-    let mut binds = Binds::default();
-    let query = explain(&segment.rule, scope, &mut binds);
-    let id = binds.add(Bind::Uuid(employee_id));
-    let text = format!(
-        "select {} as verdicts, {} as values
-         from public.employees e
-         join public.companies c on c.id = e.company_id
-         where e.id = {id}",
-        query.verdicts, query.values
-    );
-    let row = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
-        .persistent(false)
-        .fetch_optional(pool)
-        .await
-        .map_err(StoreError::on(doing))?;
-    let Some(row) = row else { return Ok(None) };
-    let verdicts: Vec<bool> = row.try_get("verdicts").map_err(StoreError::on(doing))?;
-    let values: Vec<Option<String>> = row.try_get("values").map_err(StoreError::on(doing))?;
-    Ok(Some(query.tree(&verdicts, &values)))
-}
-
 /// Which of these fields a contact has no value for.
 pub async fn unset(
     pool: &PgPool,
@@ -105,7 +76,7 @@ pub async fn unset(
          left join public.companies c on c.id = e.company_id where e.id = {id}",
         tests.join(", ")
     );
-    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(AssertSqlSafe(text), arguments(&binds)?)
+    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)
         .fetch_optional(pool)
         .await

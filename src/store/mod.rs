@@ -15,6 +15,7 @@ pub mod history;
 mod leases;
 pub mod migrate;
 pub mod pushes;
+pub mod segment;
 pub mod status;
 pub mod suppressions;
 

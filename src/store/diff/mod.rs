@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
-use crate::audience::{Bind, Binds};
+use crate::audience::{Bind, Binds, CONTACTS};
 use crate::model::{Campaign, Segment};
 use crate::store::{StoreError, arguments};
 
@@ -88,7 +88,7 @@ pub async fn report(
     samples: i64,
 ) -> Result<Report, StoreError> {
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.report_tail(binds, samples));
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)
         .fetch_all(connection)
         .await
@@ -105,7 +105,7 @@ pub async fn each_action<E: From<StoreError>>(
     use futures_util::TryStreamExt as _;
     let doing = "list the actions";
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.actions_tail(binds, None));
-    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?).persistent(false).fetch(connection);
+    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?).persistent(false).fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(StoreError::on(doing))? {
         visit(ActionRow::from_row(&row).map_err(StoreError::on(doing))?)?;
     }
@@ -139,7 +139,7 @@ pub async fn verdicts(
 ) -> Result<Vec<Verdict>, StoreError> {
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.verdict_tail(binds, people));
     let doing = "explain a contact";
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)
         .fetch_all(connection)
         .await
@@ -157,11 +157,11 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
     let depth = crate::audience::funnel(segment, &scope, &mut binds).depth;
     let text = format!(
         "select {depth} as depth, count(*) as contacts
-         from public.employees e join public.companies c on c.id = e.company_id
+         from {CONTACTS}
          group by 1"
     );
     let doing = "count who is left after each clause";
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
+    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)
         .fetch_all(connection)
         .await
@@ -179,7 +179,7 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
 
 async fn run(connection: &mut PgConnection, statement: Statement, doing: &'static str) -> Result<u64, StoreError> {
     let Statement { text, binds } = statement;
-    sqlx::query_with(AssertSqlSafe(text), arguments(&binds)?)
+    sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)
         .execute(connection)
         .await

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::columns::{self, ADDRESS};
 use super::{Question, Record, instant};
-use crate::audience::{self, Bind, Binds, Scope};
+use crate::audience::{self, Bind, Binds, CONTACTS, Scope};
 use crate::model::{Campaign, Membership, OnLeave, Segment, Skip, State, WithdrawReason};
 
 /// A push that was recorded and never claimed is forgotten by the next pass; it counts for nothing.
@@ -101,8 +101,7 @@ impl<'a> Steps<'a> {
             "select
     e.id as employee_id,
     {contact}{sort}
-from public.employees e
-join public.companies c on c.id = e.company_id
+from {CONTACTS}
 where {rule}{only}",
             contact = self.contact(binds),
             only = self.only("e.id", binds),
