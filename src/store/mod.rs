@@ -6,6 +6,7 @@
 
 pub mod embedded;
 mod error;
+pub mod import;
 pub mod migrate;
 
 use std::str::FromStr;
@@ -44,7 +45,9 @@ impl Store {
         let options = options.application_name("outreachd").extra_float_digits(None);
         // Tried outside the pool first: a pool retries a refused connection until its patience is over, and
         // then only says that it is over.
-        try_once(&options).await.map_err(|source| StoreError::Connect { target: target(&options), source })?;
+        try_once(&options)
+            .await
+            .map_err(|source| StoreError::Connect { target: target(&options), source })?;
         let pool = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
@@ -101,8 +104,12 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_never_in_an_error() {
         // Port 9 (discard) is closed everywhere.
-        for url in ["hunter2", "mysql://me:hunter2@h/d", "postgres://me:hunter2@h:port/d", "postgres://me:hunter2@127.0.0.1:9/d"]
-        {
+        for url in [
+            "hunter2",
+            "mysql://me:hunter2@h/d",
+            "postgres://me:hunter2@h:port/d",
+            "postgres://me:hunter2@127.0.0.1:9/d",
+        ] {
             let error = Store::connect_url(url).await.unwrap_err();
             let source = std::error::Error::source(&error).map(ToString::to_string);
             let chain = format!("{error} {source:?} {error:?}");

@@ -1,4 +1,5 @@
 //! The one integration binary; a file a subject.
 
+mod import;
 mod migrate;
 mod support;

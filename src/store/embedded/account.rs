@@ -27,10 +27,7 @@ impl Account {
         }
         let path = Path::new("/etc/passwd");
         let passwd = std::fs::read_to_string(path).doing("read", path)?;
-        ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| find_in(&passwd, name))
-            .ok_or(EmbeddedError::NoAccount)
+        ["postgres", "nobody"].iter().find_map(|name| find_in(&passwd, name)).ok_or(EmbeddedError::NoAccount)
     }
 
     /// A tool to be run as this account, with nothing of our environment and nothing of our terminal.
@@ -80,11 +77,9 @@ impl Account {
     pub(super) fn check_reaches(&self, path: &Path) -> Result<(), EmbeddedError> {
         let Some(gid) = self.drop_to else { return Ok(()) };
         match self.barrier(path, gid) {
-            Some(barrier) => Err(EmbeddedError::Unreachable {
-                account: self.name.clone(),
-                barrier,
-                path: path.to_owned(),
-            }),
+            Some(barrier) => {
+                Err(EmbeddedError::Unreachable { account: self.name.clone(), barrier, path: path.to_owned() })
+            }
             None => Ok(()),
         }
     }

@@ -99,12 +99,18 @@ fn places() -> Vec<PathBuf> {
     }
     places.extend(
         children(Path::new("/usr"))
-            .filter(|child| child.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgsql-")))
+            .filter(|child| {
+                child.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgsql-"))
+            })
             .map(|child| child.join("bin")),
     );
     let mut seen = std::collections::HashSet::new();
     places.retain(|place| place.join("initdb").is_file() && seen.insert(place.canonicalize().ok()));
-    if places.is_empty() { vec![PathBuf::from("PATH"), PathBuf::from("/usr/lib/postgresql/*/bin")] } else { places }
+    if places.is_empty() {
+        vec![PathBuf::from("PATH"), PathBuf::from("/usr/lib/postgresql/*/bin")]
+    } else {
+        places
+    }
 }
 
 fn configured() -> Option<PathBuf> {

@@ -64,7 +64,9 @@ pub enum MigrateError {
     )]
     Misfit(Vec<Difference>),
 
-    #[error("the database was migrated by a newer outreachd (migration {0} is unknown here): update this one")]
+    #[error(
+        "the database was migrated by a newer outreachd (migration {0} is unknown here): update this one"
+    )]
     Newer(i64),
 
     #[error("migration {0} was changed after this database had run it: restore the released file")]
@@ -152,8 +154,9 @@ fn classify(error: sqlx::migrate::MigrateError) -> MigrateError {
     match error {
         Fault::VersionMissing(version) => MigrateError::Newer(version),
         Fault::VersionMismatch(version) => MigrateError::Altered(version),
-        Fault::Execute(source) | Fault::ExecuteMigration(source, _) => misfit(&source)
-            .unwrap_or_else(|| StoreError::on("apply a migration")(source).into()),
+        Fault::Execute(source) | Fault::ExecuteMigration(source, _) => {
+            misfit(&source).unwrap_or_else(|| StoreError::on("apply a migration")(source).into())
+        }
         other => StoreError::on("apply the migrations")(sqlx::Error::Migrate(Box::new(other))).into(),
     }
 }
