@@ -200,14 +200,20 @@ where (reply_unsubscribe or reply_bounce) and work_email like '%@%'
 group by 1
 on conflict (target) do nothing;
 
--- Closed to the API roles of a Supabase project: no policy lets them in.
+-- Closed to the API roles of a Supabase project: no policy lets them in, nor does what default privileges
+-- of the database may have granted.
 do $$
 declare
     t text;
+    api_role text;
 begin
     foreach t in array array['campaigns', 'enrollments', 'pushes', 'suppressions', 'reconciles',
                              'leases', 'imports', 'events'] loop
         execute format('alter table outreach.%I enable row level security', t);
     end loop;
     revoke all on schema outreach from public;
+    for api_role in select rolname from pg_roles where rolname in ('anon', 'authenticated') loop
+        execute format('revoke all on schema outreach from %I', api_role);
+        execute format('revoke all on all tables in schema outreach from %I', api_role);
+    end loop;
 end $$;

@@ -23,7 +23,7 @@ pub(super) const USER: &str = "postgres";
 /// `sun_path` holds 108 bytes with its closing zero.
 const LONGEST_SOCKET_PATH: usize = 107;
 /// Recovery after a crash is counted in this; an orderly start takes a fraction of a second.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 /// Backends of a killed postmaster take some hundred milliseconds to leave, and block the next start.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 const RESTARTS: u32 = 20;
@@ -199,7 +199,9 @@ impl Cluster<'_> {
     pub(super) fn stop(&self, programs: &Programs) -> Result<(), EmbeddedError> {
         let mut command = self.account.command(&programs.program("pg_ctl"));
         command.arg("stop").arg("-D").arg(self.data()).args(["-m", "fast", "-w", "-t", "60"]);
-        run(command)
+        run(command)?;
+        std::fs::remove_dir(self.socket_dir()).ok();
+        Ok(())
     }
 
     /// Leaves a small process behind that stops the server once nobody has used it for `linger`,
@@ -207,6 +209,10 @@ impl Cluster<'_> {
     pub(super) fn leave_reaper(&self, programs: &Programs, linger: Duration) -> Result<(), EmbeddedError> {
         use std::os::unix::process::CommandExt;
         let flock = Path::new("/usr/bin/flock");
+        if !flock.is_file() {
+            // Not on macOS: there the server stays, and the next run adopts it.
+            return Ok(());
+        }
         let script = r#"
             cd "$1" || exit
             exec 8<setup.lock 9<users.lock

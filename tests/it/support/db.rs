@@ -47,12 +47,7 @@ impl TestDb {
 
     /// For `outreachd --database-url`.
     pub(crate) fn url(&self) -> String {
-        self.url_as("postgres")
-    }
-
-    /// The same as another role.
-    pub(crate) fn url_as(&self, role: &str) -> String {
-        running().url(&self.name).replace("postgres://postgres@", &format!("postgres://{role}@"))
+        running().url(&self.name)
     }
 
     /// Runs statements that a test needs set up.

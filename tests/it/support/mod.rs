@@ -2,4 +2,13 @@
 
 pub(crate) mod db;
 
+use std::os::unix::fs::PermissionsExt;
+
 pub(crate) use db::TestDb;
+
+/// A folder that goes with the test, and that the account of a private server can reach.
+pub(crate) fn folder() -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("outreachd-it-").tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
