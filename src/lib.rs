@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod cli;
+pub mod intake;
 pub mod manifest;
 pub mod model;
 pub mod provider;

@@ -22,7 +22,7 @@ use crate::store::history::PassOutcome;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A plan made by `plan --out FILE`: exactly that one, or nothing.
     plan: Option<PathBuf>,
     /// Do not ask.
@@ -57,7 +57,7 @@ struct ReviewedCampaign {
     withdraw: i64,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let reviewed = arguments.plan.as_deref().map(read_plan).transpose()?;
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     if reviewed.is_none() && !arguments.yes && !terminal {

@@ -12,12 +12,12 @@ use crate::store::audit::{self, INVARIANTS};
 const SHOWN: i64 = 100;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // Broken files must not stand in the way of an audit.
     let manifest = crate::manifest::load(&globals.root).manifest;
     let database = Database::migrated(globals, manifest.as_ref()).await?;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::intake::import::ImportError;
 use crate::provider::ProviderError;
 use crate::reconcile::ReconcileError;
 use crate::store::StoreError;
@@ -45,6 +46,9 @@ impl Exit {
             if cause.downcast_ref::<ProviderError>().is_some() {
                 return Self::Failed;
             }
+            if let Some(error) = cause.downcast_ref::<ImportError>() {
+                return super::import::exit_of(error);
+            }
             if let Some(coded) = cause.downcast_ref::<Coded>() {
                 return coded.exit;
             }
@@ -62,13 +66,13 @@ impl From<Exit> for ExitCode {
 /// A message for people with the exit code that belongs to it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
-pub struct Coded {
+pub(super) struct Coded {
     pub exit: Exit,
     pub message: String,
 }
 
 impl Coded {
-    pub fn error(exit: Exit, message: impl Into<String>) -> anyhow::Error {
+    pub(super) fn error(exit: Exit, message: impl Into<String>) -> anyhow::Error {
         Self { exit, message: message.into() }.into()
     }
 }

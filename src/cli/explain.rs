@@ -17,7 +17,7 @@ use crate::store::diff::Verdict;
 use crate::store::segment::explain_contact;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The contact's address or id.
     contact: String,
     /// Only this campaign, by name or number.
@@ -43,7 +43,7 @@ struct Explanation {
     unset_fields: Vec<String>,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let names: Vec<String> = arguments.campaign.iter().cloned().collect();
     let campaigns = session.campaigns(&names)?;

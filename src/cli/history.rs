@@ -8,7 +8,7 @@ use super::{Exit, Format, Globals, output};
 use crate::store::history::{self, Entry};
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only this campaign, by name or number.
     campaign: Option<String>,
     /// How many passes to show.
@@ -18,7 +18,7 @@ pub struct Arguments {
     format: Format,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let number = match &arguments.campaign {
         Some(name) => Some(session.campaign(name)?.number),

@@ -7,13 +7,13 @@ use super::{Exit, Globals, output};
 use crate::store::migrate;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Print the SQL of a database role that has only the rights outreachd needs, and do nothing.
     #[arg(long)]
     print_role: bool,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     if arguments.print_role {
         output::write(migrate::ROLE_SQL)?;
         return Ok(Exit::Done);

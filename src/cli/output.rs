@@ -4,20 +4,20 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
-pub const BOLD: Style = Style::new().bold();
-pub const DIM: Style = Style::new().dimmed();
-pub const GREEN: Style = AnsiColor::Green.on_default();
-pub const YELLOW: Style = AnsiColor::Yellow.on_default();
-pub const RED: Style = AnsiColor::Red.on_default();
-pub const CYAN: Style = AnsiColor::Cyan.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub(super) const RED: Style = AnsiColor::Red.on_default();
+pub(super) const CYAN: Style = AnsiColor::Cyan.on_default();
 
 /// Text in a style; `anstream` takes the style away where nobody sees it.
-pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
+pub(super) fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
 /// Writes to stdout. A reader that went away (`| head`) ends the process quietly, as it would `cat`.
-pub fn write(text: &str) -> anyhow::Result<()> {
+pub(super) fn write(text: &str) -> anyhow::Result<()> {
     match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         other => Ok(other?),
@@ -25,17 +25,17 @@ pub fn write(text: &str) -> anyhow::Result<()> {
 }
 
 /// Writes a value as pretty JSON.
-pub fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+pub(super) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     write(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
 /// A line on stderr, for what is no part of the answer.
-pub fn remark(text: &str) {
+pub(super) fn remark(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// The whole chain of an error, once.
-pub fn error(error: &anyhow::Error) {
+pub(super) fn error(error: &anyhow::Error) {
     let mut text = paint(RED, "error: ");
     for (depth, cause) in error.chain().enumerate() {
         if depth > 0 {
@@ -47,7 +47,7 @@ pub fn error(error: &anyhow::Error) {
 }
 
 /// Rows under headings, columns as wide as they must be. The last column is not padded.
-pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(headings.iter().copied());
     for row in rows {
@@ -70,6 +70,6 @@ pub fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 /// `1 contact`, `2 contacts`.
-pub fn count(n: i64, one: &str) -> String {
+pub(super) fn count(n: i64, one: &str) -> String {
     if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
 }

@@ -9,7 +9,7 @@ use crate::model::PushKey;
 use crate::reconcile::settle_by_hand;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// The push's key, as `status` shows it.
     key: PushKey,
     /// The provider has it: enroll and write back.
@@ -20,7 +20,7 @@ pub struct Arguments {
     not_arrived: bool,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let key = arguments.key;
     let campaign = session.campaign(&key.campaign.to_string())?;

@@ -8,13 +8,13 @@ use super::{Exit, Globals, output};
 use crate::manifest;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Write nothing; fail when a file in schemas/ is not what this version generates.
     #[arg(long)]
     check: bool,
 }
 
-pub fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let folder = globals.root.join("schemas");
     for (name, text) in manifest::schemas() {
         let path = folder.join(name);

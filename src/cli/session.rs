@@ -15,7 +15,7 @@ use crate::store::embedded::{Embedded, EmbeddedOptions};
 use crate::store::{Store, migrate};
 
 /// A database, and the private server if it is ours.
-pub struct Database {
+pub(super) struct Database {
     pub store: Store,
     /// Kept so that the server stays until the command is through.
     _embedded: Option<Embedded>,
@@ -23,7 +23,7 @@ pub struct Database {
 
 impl Database {
     /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
-    pub async fn open(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
+    pub(super) async fn open(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
         if let Some(url) = url(globals, manifest)? {
             return Ok(Self { store: Store::connect_url(&url).await?, _embedded: None });
         }
@@ -41,7 +41,7 @@ impl Database {
     }
 
     /// As [`Database::open`], and the tables are there.
-    pub async fn migrated(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
+    pub(super) async fn migrated(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
         let database = Self::open(globals, manifest).await?;
         if !migrate::is_current(&database.store).await? {
             return Err(Coded::error(
@@ -66,7 +66,7 @@ fn url(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Option<
 }
 
 /// Files and database together.
-pub struct Session {
+pub(super) struct Session {
     pub manifest: Manifest,
     pub database: Database,
     pub clock: SystemClock,
@@ -75,13 +75,13 @@ pub struct Session {
 }
 
 impl Session {
-    pub async fn open(globals: &Globals) -> anyhow::Result<Self> {
+    pub(super) async fn open(globals: &Globals) -> anyhow::Result<Self> {
         let manifest = load(&globals.root)?;
         let database = Database::migrated(globals, Some(&manifest)).await?;
         Ok(Self { manifest, database, clock: SystemClock, root: globals.root.clone(), holder: Uuid::new_v4() })
     }
 
-    pub fn context(&self) -> Context<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
         Context {
             pool: self.database.store.pool(),
             manifest: &self.manifest,
@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// The campaigns of these names or numbers, in order of rank; all of them when none is named.
-    pub fn campaigns(&self, names: &[String]) -> anyhow::Result<Vec<&Campaign>> {
+    pub(super) fn campaigns(&self, names: &[String]) -> anyhow::Result<Vec<&Campaign>> {
         let ranked = crate::reconcile::in_rank(&self.manifest.campaigns);
         if names.is_empty() {
             return Ok(ranked);
@@ -104,7 +104,7 @@ impl Session {
     }
 
     /// The campaign of that name or number.
-    pub fn campaign(&self, name: &str) -> anyhow::Result<&Campaign> {
+    pub(super) fn campaign(&self, name: &str) -> anyhow::Result<&Campaign> {
         self.manifest.campaigns.iter().find(|campaign| is_named(campaign, name)).ok_or_else(|| {
             let known: Vec<&str> =
                 self.manifest.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
@@ -121,7 +121,7 @@ fn is_named(campaign: &Campaign, name: &str) -> bool {
 }
 
 /// The checked files, or an error after every diagnostic has been shown.
-pub fn load(root: &Path) -> anyhow::Result<Manifest> {
+pub(super) fn load(root: &Path) -> anyhow::Result<Manifest> {
     let loaded = manifest::load(root);
     match loaded.manifest {
         Some(manifest) => Ok(manifest),

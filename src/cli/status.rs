@@ -15,12 +15,12 @@ use crate::store::status::{self, CampaignStatus, InDoubt};
 const SHOWN: i64 = 100;
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let context = session.context();
     let campaigns = in_rank(&session.manifest.campaigns);

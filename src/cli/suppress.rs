@@ -9,7 +9,7 @@ use crate::model::{Clock as _, SystemClock, is_address, normalize_address};
 use crate::store::suppressions::{self, ByHand};
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -58,7 +58,7 @@ impl Reason {
     }
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // A stop must get through even when a file is broken.
     let manifest = crate::manifest::load(&globals.root).manifest;
     let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());

@@ -9,10 +9,13 @@ use super::exit::Coded;
 use super::output::{GREEN, count, paint};
 use super::session::Database;
 use super::{Exit, Format, Globals, output};
+use crate::audience::Scope;
 use crate::manifest::{self, Diagnostic, Manifest};
+use crate::model::{Clock as _, SystemClock};
+use crate::store::segment::{self, SegmentFault};
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Also prepare every audience statement on the database and run the segments' examples.
     #[arg(long)]
     database: bool,
@@ -20,7 +23,7 @@ pub struct Arguments {
     format: Format,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let loaded = manifest::load(&globals.root);
     let mut diagnostics = loaded.diagnostics;
     if arguments.database
@@ -54,12 +57,25 @@ pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exi
 
 /// What only a database can say: SQL faults at their place in the YAML, examples that come out otherwise.
 async fn on_database(database: &Database, manifest: &Manifest) -> anyhow::Result<Vec<Diagnostic>> {
-    let _ = (database, manifest);
-    Ok(Vec::new())
+    let scope = Scope { segments: &manifest.segments, as_of: SystemClock.now() };
+    let mut diagnostics = Vec::new();
+    for segment in manifest.segments.values() {
+        let mut faults = segment::prepare(&database.store, segment, &scope).await?;
+        let code = if faults.is_empty() { "example-fails" } else { "sql-error" };
+        if faults.is_empty() {
+            faults = segment::check_examples(&database.store, segment, &scope).await?;
+        }
+        for SegmentFault { segment, at, message } in faults {
+            let file = manifest.segments.get(&segment).map_or("", |segment| segment.file.as_str());
+            diagnostics.push(manifest.diagnostic(file, &at, code, message, None));
+        }
+    }
+    diagnostics.dedup();
+    Ok(diagnostics)
 }
 
 /// Writes diagnostics to stderr.
-pub fn show(diagnostics: &[Diagnostic]) {
+pub(super) fn show(diagnostics: &[Diagnostic]) {
     let coloured = std::io::stderr().is_terminal()
         && anstream::ColorChoice::global() != anstream::ColorChoice::Never
         && std::env::var_os("NO_COLOR").is_none();

@@ -13,6 +13,7 @@ pub mod embedded;
 mod error;
 pub mod history;
 mod leases;
+pub mod import;
 pub mod migrate;
 pub mod pushes;
 pub mod segment;

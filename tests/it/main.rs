@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod embedded;
+mod import;
 mod manifest;
 mod migrate;
 mod pass;

@@ -10,7 +10,7 @@ use crate::reconcile::{Planner, ReconcileError};
 use crate::store::StoreError;
 
 /// Writes the plan; its actions are read anew from the planner's snapshot.
-pub async fn write(
+pub(super) async fn write(
     planner: &mut Planner<'_>,
     campaigns: &[&Campaign],
     plan: &Plan,

@@ -6,7 +6,7 @@ use crate::cli::output::count;
 use crate::model::{ActionKind, CampaignPlan, Plan, Skip};
 
 /// The whole plan.
-pub fn plan(plan: &Plan) -> String {
+pub(super) fn plan(plan: &Plan) -> String {
     let totals = plan.totals;
     let mut text = format!(
         "### outreachd plan\n\n**+ {} enroll, ~ {} update, - {} withdraw, = {} keep**, {} blocked\n\n",

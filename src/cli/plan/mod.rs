@@ -14,11 +14,11 @@ use super::{Exit, Globals, output};
 use crate::model::{Campaign, Plan};
 use crate::reconcile::{Planner, total};
 
-pub use text::{campaign as campaign_text, plan as plan_text};
+pub(super) use text::{campaign as campaign_text, plan as plan_text};
 
 /// How a plan is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub(super) enum Format {
     /// For people: counts, reasons, a sample.
     #[default]
     Text,
@@ -29,7 +29,7 @@ pub enum Format {
 }
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// Only these campaigns, by name or number.
     campaigns: Vec<String>,
     #[arg(long, value_enum, default_value_t)]
@@ -45,7 +45,7 @@ pub struct Arguments {
     detailed_exitcode: bool,
 }
 
-pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let campaigns = session.campaigns(&arguments.campaigns)?;
     let context = session.context();
@@ -72,7 +72,7 @@ pub async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exi
 }
 
 /// Plans the campaigns, which stand in order of rank.
-pub async fn make(
+pub(super) async fn make(
     planner: &mut Planner<'_>,
     campaigns: &[&Campaign],
     samples: i64,

@@ -6,7 +6,7 @@ use crate::cli::output::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, count, paint};
 use crate::model::{Action, ActionKind, CampaignPlan, Plan, Skip};
 
 /// The whole plan.
-pub fn plan(plan: &Plan) -> String {
+pub(crate) fn plan(plan: &Plan) -> String {
     let mut text = format!(
         "{} as of {}, {}\n",
         paint(BOLD, "Plan"),
@@ -56,7 +56,7 @@ fn counts(enroll: i64, update: i64, withdraw: i64, keep: i64) -> String {
 }
 
 /// One campaign's part.
-pub fn campaign(part: &CampaignPlan) -> String {
+pub(crate) fn campaign(part: &CampaignPlan) -> String {
     let mut text = format!(
         "{} {}\n  {}\n",
         paint(BOLD, &part.campaign),

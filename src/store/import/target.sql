@@ -1,0 +1,10 @@
+-- The columns of a reference table as this database has them.
+select a.attname::text as name,
+       format_type(a.atttypid, null) as type_name,
+       pg_get_expr(d.adbin, d.adrelid) as default_value,
+       a.attnotnull as is_required,
+       case when a.atttypid = 'varchar'::regtype and a.atttypmod > 4 then a.atttypmod - 4 end as max_chars
+from pg_attribute a
+left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped
+order by a.attnum
