@@ -1,5 +1,6 @@
 //! The private server: sharing, crashes and what they leave behind. Each test has a cluster of its own.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -45,7 +46,9 @@ const SAY_PID: &str = "select pg_postmaster_start_time()::text";
 #[tokio::test]
 async fn data_survives_a_restart_and_a_killed_server() {
     let folder = folder();
-    let options = options(folder.path());
+    // Longer than a socket's path may be, and hostile to shells.
+    let deep = folder.path().join("d".repeat(60)).join("e e'e".repeat(10));
+    let options = options(&deep);
     let server = start(&options).await;
     note(&server, "create table kept (word text); insert into kept values ('kept')").await;
     assert_eq!(ask(&server, "show jit").await, "off");
@@ -154,12 +157,15 @@ async fn what_outreachd_did_not_make_is_left_alone() {
     assert!(options.dir.join("data/precious").exists());
 }
 
-#[tokio::test]
-async fn a_long_path_gets_a_short_socket() {
-    let folder = folder();
-    let deep = folder.path().join("d".repeat(60)).join("e e'e".repeat(10));
-    let server = start(&options(&deep)).await;
-    assert_eq!(ask(&server, "select 'here'").await, "here");
+#[test]
+fn a_folder_that_the_server_may_not_enter_is_replaced() {
+    let closed = folder();
+    std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let chosen = EmbeddedOptions::for_tests(&closed.path().join("target")).unwrap().dir;
+    let root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    assert_eq!(chosen.starts_with(closed.path()), !root, "{}", chosen.display());
+    let open = folder();
+    assert_eq!(EmbeddedOptions::for_project(open.path()).unwrap().dir, open.path().join(".outreachd/pg"));
 }
 
 #[tokio::test]
