@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use outreachd::store::Store;
 use outreachd::store::embedded::{Embedded, EmbeddedError, EmbeddedOptions, Profile};
+use outreachd::store::migrate;
 
 use crate::support::folder;
 
@@ -124,6 +125,25 @@ async fn a_killed_process_leaves_a_server_that_is_adopted() {
     assert_eq!(ask(&server, SAY_PID).await, birth, "the orphan was not adopted");
     server.stop().unwrap();
     assert_eq!(postmaster(&options.dir), None);
+}
+
+#[tokio::test]
+async fn a_project_gets_a_durable_server_that_no_network_reaches() {
+    let folder = folder();
+    let (store, server) = Store::start_private(folder.path()).await.unwrap();
+    let settings: String = sqlx::query_scalar(
+        "select concat_ws('|', current_setting('fsync'), current_setting('synchronous_commit'),
+                          current_setting('listen_addresses'), current_setting('unix_socket_permissions'),
+                          current_setting('application_name'))",
+    )
+    .fetch_one(store.pool())
+    .await
+    .unwrap();
+    assert_eq!(settings, "on|on||0700|outreachd");
+    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), 2);
+    store.close().await;
+    server.stop().unwrap();
+    assert_eq!(postmaster(&folder.path().join(".outreachd/pg")), None);
 }
 
 #[tokio::test]
