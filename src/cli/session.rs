@@ -11,7 +11,7 @@ use crate::manifest::{self, Manifest};
 use crate::model::{Campaign, SystemClock};
 use crate::provider::resolve_secret;
 use crate::reconcile::Context;
-use crate::store::embedded::{Embedded, EmbeddedOptions};
+use crate::store::embedded::Embedded;
 use crate::store::{Store, migrate};
 
 /// A database, and the private server if it is ours.
@@ -27,13 +27,7 @@ impl Database {
         if let Some(url) = url(globals, manifest)? {
             return Ok(Self { store: Store::connect_url(&url).await?, _embedded: None });
         }
-        let root = globals.root.clone();
-        let embedded = tokio::task::spawn_blocking(move || {
-            Embedded::start(&EmbeddedOptions::for_project(&root)?)
-        })
-        .await
-        .context("the start of the private database was cut off")??;
-        let store = Store::connect(embedded.connect_options("postgres")).await?;
+        let (store, embedded) = Store::start_private(&globals.root).await?;
         if !migrate::is_current(&store).await? {
             migrate::run(&store).await?;
         }
