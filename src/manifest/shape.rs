@@ -3,6 +3,7 @@
 //! What is wrong is reported and cut out, so that the rest can still be read and checked.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
@@ -12,8 +13,17 @@ use serde_json::Value;
 
 use super::diagnostic::closest;
 use super::finding::Findings;
+use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawWebhook};
 use super::schema;
 use super::yaml::child;
+
+/// The shapes of everything that is read. Schemas are compiled once, when first needed.
+pub(super) static PROJECT: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawProject>(&["/providers/*"]));
+pub(super) static SEGMENT: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawSegment>(&["/where"]));
+pub(super) static CAMPAIGN: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawCampaign>(&["/fields/*"]));
+pub(super) static FIELD: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawField>(&[]));
+pub(super) static FILE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawFile>(&[]));
+pub(super) static WEBHOOK: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawWebhook>(&[]));
 
 /// A compiled schema and the parts of a document that are read by hand, with better words.
 pub(super) struct Shape {
@@ -24,7 +34,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    pub(super) fn of<T: JsonSchema>(by_hand: &'static [&'static str]) -> Self {
+    fn of<T: JsonSchema>(by_hand: &'static [&'static str]) -> Self {
         let schema = schema::of::<T>();
         // The generated schemas compile; a test holds them to it.
         let validator = jsonschema::draft202012::new(&schema).ok();

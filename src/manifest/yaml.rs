@@ -44,6 +44,7 @@ struct Places {
     value: Place,
     /// First line of a block scalar's text, whose mark is the line of its `|`.
     text_line: usize,
+    collection: bool,
 }
 
 /// The checked text.
@@ -56,8 +57,12 @@ pub(super) struct Document {
 
 impl Document {
     /// Where the value stands; where its nearest known parent does, when it has no place of its own.
+    /// A list or map with a key is found at the key: its own first character says nothing.
     pub(super) fn value_at(&self, pointer: &str) -> Place {
-        self.nearest(pointer).map_or(Place::START, |places| places.value)
+        self.nearest(pointer).map_or(Place::START, |places| match places.key {
+            Some(key) if places.collection => key,
+            _ => places.value,
+        })
     }
 
     /// Where the key stands; the value's place when it has none.
@@ -207,11 +212,11 @@ impl Builder {
         }
         let value = if style == ScalarStyle::Plain { plain(text) } else { Value::String(text.to_owned()) };
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let pointer = self.register(place, usize::from(block))?;
+        self.register(place, usize::from(block), false)?;
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
         }
-        self.put(pointer.as_deref(), value);
+        self.put(value);
         Ok(())
     }
 
@@ -224,13 +229,13 @@ impl Builder {
             )
             .advise("split the rule: `in_segment` names a rule of another file"));
         }
-        let pointer = self.register(place, 0)?.unwrap_or_default();
+        let pointer = self.register(place, 0, true)?;
         self.open.push(Open { pointer, anchor, content });
         Ok(())
     }
 
     fn end(&mut self) {
-        let Some(Open { pointer, anchor, content }) = self.open.pop() else { return };
+        let Some(Open { anchor, content, .. }) = self.open.pop() else { return };
         let value = match content {
             Content::List(items) => Value::Array(items),
             Content::Map { entries, .. } => Value::Object(entries),
@@ -238,7 +243,7 @@ impl Builder {
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
         }
-        self.put(Some(&pointer), value);
+        self.put(value);
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Refusal> {
@@ -247,13 +252,13 @@ impl Builder {
             return Err(Refusal::new("yaml-syntax", "this alias refers to what contains it", place));
         };
         self.values += count(&value);
-        let pointer = self.register(place, 0)?;
-        self.put(pointer.as_deref(), value);
+        self.register(place, 0, false)?;
+        self.put(value);
         Ok(())
     }
 
     /// Counts and places the value that comes next, and tells its pointer.
-    fn register(&mut self, place: Place, text_offset: usize) -> Result<Option<String>, Refusal> {
+    fn register(&mut self, place: Place, text_offset: usize, collection: bool) -> Result<String, Refusal> {
         self.values += 1;
         if self.values > MAX_VALUES {
             return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
@@ -271,12 +276,12 @@ impl Builder {
                 (child(pointer, name), Some(*key_place))
             }
         };
-        let places = Places { key, value: place, text_line: place.line + text_offset };
+        let places = Places { key, value: place, text_line: place.line + text_offset, collection };
         self.places.entry(pointer.clone()).or_insert(places);
-        Ok(Some(pointer))
+        Ok(pointer)
     }
 
-    fn put(&mut self, _pointer: Option<&str>, value: Value) {
+    fn put(&mut self, value: Value) {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(value),
             Some(Content::List(items)) => items.push(value),

@@ -7,8 +7,6 @@ mod uniqueness;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::raw::{RawCampaign, RawSegment};
-use super::shape::Shape;
 use super::source::{FileKind, Source};
 use super::{Manifest, digest, read_campaign, read_project, read_segment};
 use crate::model::{Campaign, Project, Segment};
@@ -47,19 +45,16 @@ impl Declared {
             declared.project = project;
             diagnostics.append(&mut found);
         }
-        let segment_shape = Shape::of::<RawSegment>(&["/where"]);
-        let campaign_shape = Shape::of::<RawCampaign>(&["/fields/*"]);
         for (index, source) in sources.iter().enumerate() {
             match source.kind {
                 FileKind::Project => {}
                 FileKind::Segment => {
-                    let (name, segment, mut found) = read_segment(source, &segment_shape);
+                    let (name, segment, mut found) = read_segment(source);
                     declared.segments.push((index, name, segment));
                     diagnostics.append(&mut found);
                 }
                 FileKind::Campaign => {
-                    let (identity, campaign, mut found) =
-                        read_campaign(source, &campaign_shape, &declared.project);
+                    let (identity, campaign, mut found) = read_campaign(source, &declared.project);
                     declared.campaigns.push((index, identity, campaign));
                     diagnostics.append(&mut found);
                 }
