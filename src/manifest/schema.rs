@@ -78,11 +78,11 @@ pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$"})
+    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$", "examples": ["30d"]})
 }
 
 pub(super) fn percentage(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$"})
+    json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$", "examples": ["5%"]})
 }
 
 pub(super) fn secret(_: &mut SchemaGenerator) -> Schema {
@@ -116,6 +116,7 @@ pub(super) fn order_by(_: &mut SchemaGenerator) -> Schema {
         names(|field| field.kind != Kind::Json).into_iter().map(|name| (name, direction.clone())).collect();
     json_schema!({
         "type": "array",
+        "maxItems": 10,
         "items": {
             "type": "object",
             "properties": columns,
@@ -157,6 +158,7 @@ pub(super) fn fields(generator: &mut SchemaGenerator) -> Schema {
     let long = RawField::json_schema(generator);
     json_schema!({
         "type": "object",
+        "maxProperties": 100,
         "propertyNames": {"pattern": FIELD_NAME_PATTERN},
         "additionalProperties": {"anyOf": [short, long]},
     })

@@ -15,6 +15,11 @@ pub(super) const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 48;
 /// Values of one document after aliases are expanded.
 const MAX_VALUES: usize = 50_000;
+/// Long keys are what makes pointers long: 48 levels of them for 50,000 values would be gigabytes.
+const MAX_KEY: usize = 200;
+const MAX_POINTERS: usize = 16 * 1024 * 1024;
+/// One mistake made often is reported this often.
+pub(super) const MAX_FINDINGS: usize = 100;
 
 /// A place in the text: line and column from 1, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +157,7 @@ struct Builder {
     duplicates: Vec<Refusal>,
     documents: usize,
     values: usize,
+    pointers: usize,
     root: Option<Value>,
 }
 
@@ -190,12 +196,15 @@ impl Builder {
             self.open.last_mut()
             && key.is_none()
         {
+            if text.len() > MAX_KEY {
+                return Err(Refusal::new("too-long", format!("a key longer than {MAX_KEY} bytes"), place));
+            }
             if text == "<<" && style == ScalarStyle::Plain {
                 return Err(Refusal::new("merge-key", "merge keys (`<<`) are not read", place)
                     .advise("write the keys out: what stands in a file is what it says"));
             }
             *duplicate = entries.contains_key(text);
-            if *duplicate {
+            if *duplicate && self.duplicates.len() < MAX_FINDINGS {
                 let first = self.places.get(&child(pointer, text)).and_then(|places| places.key);
                 let line = first.map_or(0, |place| place.line);
                 self.duplicates.push(
@@ -260,7 +269,7 @@ impl Builder {
     /// Counts and places the value that comes next, and tells its pointer.
     fn register(&mut self, place: Place, text_offset: usize, collection: bool) -> Result<String, Refusal> {
         self.values += 1;
-        if self.values > MAX_VALUES {
+        if self.values > MAX_VALUES || self.pointers > MAX_POINTERS {
             return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
                 .advise("aliases count as what they stand for; lists of contacts belong into the database"));
         }
@@ -277,6 +286,7 @@ impl Builder {
             }
         };
         let places = Places { key, value: place, text_line: place.line + text_offset, collection };
+        self.pointers += pointer.len();
         self.places.entry(pointer.clone()).or_insert(places);
         Ok(pointer)
     }

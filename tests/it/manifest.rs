@@ -121,6 +121,11 @@ fn the_digest_follows_what_is_declared_and_nothing_else() {
         manifest::load_sources(files).manifest.unwrap().digest
     };
     let first = digest(SEGMENT, "segments/a.yaml");
+    let turned = SEGMENT.replace(
+        "company.segment: Fintech, employee.position: { word: CTO }",
+        "employee.position: { word: CTO }, company.segment: Fintech",
+    );
+    assert_eq!(first, digest(&turned, "segments/a.yaml"));
     let same = "# why\nsegment: a\ndescription: words\nwhere:\n  company.segment: 'Fintech'\n  employee.position:\n    word: CTO\n";
     assert_eq!(first, digest(same, "segments/renamed.yaml"));
     assert_ne!(first, digest(&SEGMENT.replace("CTO", "CIO"), "segments/a.yaml"));
@@ -203,6 +208,30 @@ fn hostile_files_end_in_one_error() {
     assert_eq!(codes(&steps), ["too-deep"]);
     assert_eq!(codes(&"x".repeat(2_000_000)), ["too-large"]);
     assert_eq!(codes("a: &a [*a]\n"), ["yaml-syntax"]);
+}
+
+/// Each text is one mistake made tens of thousands of times; the answer stays small.
+#[test]
+fn many_mistakes_are_answered_briefly() {
+    let many = |part: &dyn Fn(usize) -> String| (0..40_000).map(part).collect::<Vec<_>>().join(", ");
+    let texts = [
+        format!("{{ {} }}", many(&|_| "a: 1".to_owned())),
+        format!("{{ {} }}", many(&|n| format!("limits{n}: 1"))),
+        format!("segment: a\nwhere: {{ any: [{}] }}\n", many(&|n| format!("in_segment: s{n}"))),
+        format!("segment: a\nwhere: {{ any: [{}] }}\n", many(&|_| "company.x: 1".to_owned())),
+        format!("segment: a\nwhere: {{ company.segment: {{ in: [{}] }} }}\n", many(&|n| n.to_string())),
+        format!("segment: a\norder_by: [{}]\n", many(&|_| "company.x: asc".to_owned())),
+        format!("segment: a\nexamples: [{}]\n", many(&|_| "1".to_owned())),
+        format!("segment: a\nwhere: {{ {}: 1 }}\n", "x".repeat(900_000)),
+        format!("segment: {}\n", "x".repeat(900_000)),
+    ];
+    for text in texts {
+        let loaded = manifest::load_sources([("segments/a.yaml", text.as_str())]);
+        assert!(loaded.manifest.is_none());
+        assert!(loaded.diagnostics.len() <= 301, "{}", loaded.diagnostics.len());
+        let said: usize = loaded.diagnostics.iter().map(|found| found.to_string().len()).sum();
+        assert!(said < 300_000, "{said} bytes about {}", &text[..40]);
+    }
 }
 
 #[test]
