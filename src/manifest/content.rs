@@ -8,7 +8,7 @@ use super::diagnostic::{closest, suggestion};
 use super::finding::Findings;
 use super::raw::{RawField, RawStep};
 use super::rule::unknown_field;
-use super::shape::Shape;
+use super::shape;
 use super::yaml::child;
 use crate::model::{FieldRef, FieldSource, SequenceStep, Template, TemplateError};
 
@@ -17,7 +17,6 @@ pub(super) fn fields(
     findings: &mut Findings<'_>,
     raw: &BTreeMap<String, Value>,
 ) -> BTreeMap<String, FieldSource> {
-    let long = Shape::of::<RawField>(&[]);
     raw.iter()
         .filter_map(|(name, value)| {
             let pointer = child("/fields", name);
@@ -30,7 +29,7 @@ pub(super) fn fields(
             let source = match value {
                 Value::String(text) => short(findings, &pointer, text),
                 Value::Object(_) => {
-                    let raw = long.read(findings, &pointer, value);
+                    let raw: RawField = shape::FIELD.read(findings, &pointer, value);
                     source(findings, &pointer, raw)
                 }
                 _ => {

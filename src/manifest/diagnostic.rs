@@ -32,12 +32,11 @@ pub struct Diagnostic {
     /// In characters; at least 1.
     pub length: usize,
     pub advice: Option<String>,
-    /// The text of the line, when it may be shown.
+    /// The line, when it may be shown.
     #[serde(skip)]
-    pub snippet: Option<String>,
+    pub(super) snippet: Option<Snippet>,
 }
 
-/// Wider lines are cut around the finding, so that a diagnostic stays readable.
 const SNIPPET_WIDTH: usize = 120;
 
 impl Diagnostic {
@@ -61,28 +60,46 @@ impl Diagnostic {
         let bar = paint("1;34", "|");
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{gutter}{} {}:{}:{}", paint("1;34", "-->"), self.file, self.line, self.column);
-        if let Some((text, column)) = self.window() {
-            let marks = "^".repeat(self.length.min(text.chars().count().saturating_sub(column)).max(1));
+        if let Some(Snippet { text, offset }) = &self.snippet {
+            let marks = "^".repeat(self.length.min(text.chars().count().saturating_sub(*offset)).max(1));
             let _ = writeln!(out, "{gutter} {bar}");
             let _ = writeln!(out, "{} {bar} {text}", paint("1;34", &number));
-            let _ = writeln!(out, "{gutter} {bar} {}{}", " ".repeat(column), paint(tone, &marks));
+            let _ = writeln!(out, "{gutter} {bar} {}{}", " ".repeat(*offset), paint(tone, &marks));
         }
         if let Some(advice) = &self.advice {
             let _ = writeln!(out, "{gutter} {} {advice}", paint("1;36", "= help:"));
         }
         out
     }
+}
 
-    /// The part of the line that is shown, and the finding's offset in it.
-    fn window(&self) -> Option<(String, usize)> {
-        let line: Vec<char> = self.snippet.as_ref()?.chars().map(shown).collect();
-        let column = (self.column - 1).min(line.len());
-        if line.len() <= SNIPPET_WIDTH {
-            return Some((line.into_iter().collect(), column));
+/// The part of a line that is shown, and where the finding begins in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snippet {
+    text: String,
+    offset: usize,
+}
+
+impl Snippet {
+    /// Cuts the line around the column, so that a diagnostic stays readable and small.
+    pub(super) fn of(line: &str, column: usize) -> Self {
+        let column = column.saturating_sub(1);
+        let start = if line.chars().nth(SNIPPET_WIDTH).is_none() {
+            0
+        } else {
+            column.saturating_sub(SNIPPET_WIDTH / 3)
+        };
+        let mut rest = line.chars().skip(start).map(shown);
+        let mut text: String = rest.by_ref().take(SNIPPET_WIDTH).collect();
+        if rest.next().is_some() {
+            text.push_str("...");
         }
-        let start = column.saturating_sub(SNIPPET_WIDTH / 3).min(line.len() - SNIPPET_WIDTH);
-        let part: String = line.iter().skip(start).take(SNIPPET_WIDTH).collect();
-        Some((format!("...{part}..."), column - start + 3))
+        let mut offset = column.min(start + text.chars().count()) - start;
+        if start > 0 {
+            text.insert_str(0, "...");
+            offset += 3;
+        }
+        Self { text, offset }
     }
 }
 
@@ -97,23 +114,39 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// The known name that was most likely meant.
+/// The known name that was most likely meant: a slip of the finger away, or its beginning.
 pub(super) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A name of one or two letters is near everything; a third of its length is a slip of the finger.
-    let reach = (word.chars().count() / 3).clamp(1, 4);
+    let length = word.chars().count();
+    if length > MAX_WORD {
+        return None;
+    }
+    // A name of one or two letters is near everything; a third of its length is a slip.
+    let reach = (length / 3).clamp(1, 4);
+    let word = word.to_lowercase();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&word.to_lowercase(), &name.to_lowercase()), name))
-        .filter(|(distance, name)| *distance <= reach && *distance < name.chars().count())
+        .filter_map(|name| {
+            let lower = name.to_lowercase();
+            let distance = strsim::damerau_levenshtein(&word, &lower);
+            let begun = length >= 3 && (lower.starts_with(&word) || word.starts_with(&lower));
+            let near = distance <= reach && distance < name.chars().count();
+            (near || begun).then_some((!near, distance, name))
+        })
         .min()
-        .map(|(_, name)| name)
+        .map(|(_, _, name)| name)
 }
+
+/// Longer words are no slip of a name, and comparing them would cost.
+const MAX_WORD: usize = 100;
 
 /// "did you mean" where something is near, else the choices where they are few.
 pub(super) fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     if let Some(name) = closest(word, known.clone()) {
         return Some(format!("did you mean `{name}`?"));
     }
-    let names: Vec<&str> = known.into_iter().collect();
-    (!names.is_empty() && names.len() <= 30).then(|| format!("use one of: {}", names.join(", ")))
+    let names: Vec<&str> = known.into_iter().take(MAX_CHOICES + 1).collect();
+    (!names.is_empty() && names.len() <= MAX_CHOICES).then(|| format!("use one of: {}", names.join(", ")))
 }
+
+/// A longer list is not read.
+const MAX_CHOICES: usize = 30;

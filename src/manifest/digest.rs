@@ -18,9 +18,13 @@ struct Content<'a> {
 /// SHA-256 in hex over the canonical JSON of the checked content.
 pub(super) fn of(project: &Project, segments: &BTreeMap<String, Segment>, campaigns: &[Campaign]) -> String {
     let content = serde_json::to_value(Content { project, segments, campaigns }).unwrap_or_default();
-    let mut text = String::new();
-    write(&content, &mut text);
-    hex::encode(Sha256::digest(text))
+    hex::encode(Sha256::digest(canonical(&content)))
+}
+
+fn canonical(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out);
+    out
 }
 
 /// Keys in order, whatever map serde_json was built with.
@@ -32,7 +36,15 @@ fn write(value: &Value, out: &mut String) {
             for (key, value) in sorted {
                 out.push_str(&Value::String(key.clone()).to_string());
                 out.push(':');
-                write(value, out);
+                match value {
+                    // `all` and `any` hold whatever the order of their parts.
+                    Value::Array(parts) if key == "all" || key == "any" => {
+                        let mut parts: Vec<String> = parts.iter().map(canonical).collect();
+                        parts.sort();
+                        out.push_str(&parts.join(","));
+                    }
+                    value => out.push_str(&canonical(value)),
+                }
                 out.push(',');
             }
             out.push('}');

@@ -12,6 +12,8 @@ use super::{CAMPAIGNS, PROJECT_FILE, SEGMENTS, nowhere};
 
 /// Files of one folder; more of them are not written by people.
 const MAX_FILES: usize = 2000;
+/// All files together: a thousand campaigns of a page each are a quarter of this.
+const MAX_TOTAL: usize = 16 * 1024 * 1024;
 
 /// What a path declares; `None` when it is no file of ours.
 pub(super) fn kind(path: &str) -> Option<FileKind> {
@@ -41,8 +43,18 @@ fn is_manifest(name: &str) -> bool {
 pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     let mut texts = BTreeMap::new();
     let mut problems = Vec::new();
+    let mut total = 0;
     let mut take = |path: String| match read_file(&root.join(&path), &path) {
+        Ok(Some(text)) if total + text.len() > MAX_TOTAL => {
+            total = MAX_TOTAL;
+            problems.push(nowhere(
+                &path,
+                "too-large",
+                "all files together are larger than 16 MiB".to_owned(),
+            ));
+        }
         Ok(Some(text)) => {
+            total += text.len();
             texts.insert(path, text);
         }
         Ok(None) => {}

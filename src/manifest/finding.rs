@@ -1,10 +1,10 @@
 //! Collects what is wrong in one file, by the place of a value in it.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostic, Severity};
 use super::source::Source;
-use super::yaml::Place;
+use super::yaml::{MAX_FINDINGS, Place, child};
 use crate::model::Span;
 
 /// The diagnostics of one file.
@@ -13,16 +13,18 @@ pub(super) struct Findings<'a> {
     list: Vec<Diagnostic>,
 }
 
-/// The diagnostic just added, to be given its advice.
-pub(super) struct Added<'a>(&'a mut Diagnostic);
+/// The diagnostic just added, to be given its advice; nothing when there are too many already.
+pub(super) struct Added<'a>(Option<&'a mut Diagnostic>);
 
 impl Added<'_> {
     pub(super) fn advise(self, advice: impl Into<String>) {
-        self.0.advice = Some(advice.into());
+        self.advise_some(Some(advice.into()));
     }
 
     pub(super) fn advise_some(self, advice: Option<String>) {
-        self.0.advice = advice;
+        if let Some(diagnostic) = self.0 {
+            diagnostic.advice = advice;
+        }
     }
 }
 
@@ -78,11 +80,30 @@ impl<'a> Findings<'a> {
     }
 
     fn add(&mut self, severity: Severity, code: &'static str, message: String, place: Place) -> Added<'_> {
-        let diagnostic = self.source.diagnostic(severity, code, message, place);
-        // A vector that was just pushed to has a last element; `push_mut` is not stable everywhere.
-        self.list.push(diagnostic);
-        let last = self.list.len() - 1;
-        Added(&mut self.list[last])
+        if self.is_full() {
+            return Added(None);
+        }
+        self.list.push(self.source.diagnostic(severity, code, message, place));
+        Added(self.list.last_mut())
+    }
+
+    /// Enough has been said about this file; advice need not be thought of.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MAX_FINDINGS
+    }
+
+    /// The entries of a map as they stand in the file: a JSON map has lost their order.
+    pub(super) fn in_order<'v>(
+        &self,
+        pointer: &str,
+        entries: &'v Map<String, Value>,
+    ) -> Vec<(&'v String, &'v Value)> {
+        let mut ordered: Vec<_> = entries.iter().collect();
+        ordered.sort_by_cached_key(|(key, _)| {
+            let place = self.source.document.key_at(&child(pointer, key));
+            (place.line, place.column)
+        });
+        ordered
     }
 
     /// Reads a length of time, and reports what is none.

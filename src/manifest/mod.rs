@@ -32,7 +32,6 @@ pub use schema::schemas;
 
 use finding::Findings;
 use raw::{RawCampaign, RawProject, RawSegment};
-use shape::Shape;
 use source::Source;
 use yaml::Refusal;
 
@@ -160,27 +159,22 @@ fn read_project(source: &Source) -> (Project, Vec<Diagnostic>) {
     if source.document.value.is_null() {
         return (Project::default(), findings.into_list());
     }
-    let raw: RawProject =
-        Shape::of::<RawProject>(&["/providers/*"]).read(&mut findings, "", &source.document.value);
+    let raw: RawProject = shape::PROJECT.read(&mut findings, "", &source.document.value);
     let project = project::check(&mut findings, raw);
     (project, findings.into_list())
 }
 
-fn read_segment(source: &Source, shape: &Shape) -> (Option<String>, Option<Segment>, Vec<Diagnostic>) {
+fn read_segment(source: &Source) -> (Option<String>, Option<Segment>, Vec<Diagnostic>) {
     let mut findings = Findings::new(source);
-    let raw: RawSegment = shape.read(&mut findings, "", &source.document.value);
+    let raw: RawSegment = shape::SEGMENT.read(&mut findings, "", &source.document.value);
     let name = raw.segment.clone();
     let segment = segment::check(&mut findings, raw);
     (name, segment, findings.into_list())
 }
 
-fn read_campaign(
-    source: &Source,
-    shape: &Shape,
-    project: &Project,
-) -> (check::Identity, Option<Campaign>, Vec<Diagnostic>) {
+fn read_campaign(source: &Source, project: &Project) -> (check::Identity, Option<Campaign>, Vec<Diagnostic>) {
     let mut findings = Findings::new(source);
-    let raw: RawCampaign = shape.read(&mut findings, "", &source.document.value);
+    let raw: RawCampaign = shape::CAMPAIGN.read(&mut findings, "", &source.document.value);
     let identity = check::Identity {
         name: raw.campaign.clone(),
         number: raw.number,

@@ -89,8 +89,9 @@ pub(super) fn comparisons(
             findings.error(pointer, "empty", format!("`{field}` is compared with nothing"));
             Vec::new()
         }
-        Value::Object(operators) => operators
-            .iter()
+        Value::Object(operators) => findings
+            .in_order(pointer, operators)
+            .into_iter()
             .filter_map(|(name, operand)| one(findings, &child(pointer, name), field, name, operand))
             .collect(),
         Value::Array(_) => {
@@ -104,7 +105,6 @@ pub(super) fn comparisons(
             Vec::new()
         }
         literal if field.field.kind == TextArray => {
-            let literal = literal.as_str().map_or_else(|| literal.to_string(), ToOwned::to_owned);
             findings
                 .error(pointer, "unfit-operator", format!("`{field}` is a list and equals no single value"))
                 .advise(format!("write `{{ has: {literal} }}`"));

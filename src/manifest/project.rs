@@ -9,9 +9,8 @@ use url::{Host, Url};
 use super::diagnostic::suggestion;
 use super::finding::Findings;
 use super::raw::{RawDatabase, RawFile, RawProject, RawWebhook};
-use super::shape::Shape;
 use super::yaml::child;
-use super::{campaign, names, timing};
+use super::{campaign, names, shape, timing};
 use crate::model::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span};
 
 const KINDS: [&str; 2] = ["file", "webhook"];
@@ -110,7 +109,7 @@ fn provider(
     };
     let (kind, batch) = match kind {
         "file" => {
-            let raw: RawFile = Shape::of::<RawFile>(&[]).read(findings, pointer, value);
+            let raw: RawFile = shape::FILE.read(findings, pointer, value);
             let dir = raw.dir.as_deref().unwrap_or("outbox");
             (
                 ProviderKind::File { dir: folder(findings, &child(pointer, "dir"), dir)? },
@@ -118,7 +117,7 @@ fn provider(
             )
         }
         "webhook" => {
-            let raw: RawWebhook = Shape::of::<RawWebhook>(&[]).read(findings, pointer, value);
+            let raw: RawWebhook = shape::WEBHOOK.read(findings, pointer, value);
             let batch = raw.batch.unwrap_or(100);
             (webhook(findings, pointer, raw)?, batch)
         }

@@ -7,7 +7,9 @@ use super::diagnostic::closest;
 use super::finding::Findings;
 use super::operator;
 use super::yaml::child;
-use crate::model::{FIELDS, FieldRef, Rule, SqlClause, Test, field};
+use crate::model::{FIELDS, FieldRef, Kind, Rule, SqlClause, Test, field};
+
+const CLAUSES: [&str; 5] = ["all", "any", "not", "in_segment", "sql"];
 
 /// Longest text of an `sql` clause: more than this is a view, which belongs into the database.
 const MAX_SQL: usize = 4000;
@@ -28,7 +30,7 @@ pub(super) fn read(findings: &mut Findings<'_>, pointer: &str, clause: &Value) -
     }
     let mut rules = Vec::new();
     let mut whole = true;
-    for (key, value) in in_file_order(findings, pointer, entries) {
+    for (key, value) in findings.in_order(pointer, entries) {
         match entry(findings, &child(pointer, key), key, value) {
             Some(mut parts) => rules.append(&mut parts),
             None => whole = false,
@@ -36,21 +38,6 @@ pub(super) fn read(findings: &mut Findings<'_>, pointer: &str, clause: &Value) -
     }
     whole.then_some(())?;
     Some(if rules.len() == 1 { rules.remove(0) } else { Rule::All(rules) })
-}
-
-/// A map has lost the order of its keys; the funnel should show them as they were written.
-fn in_file_order<'v>(
-    findings: &Findings<'_>,
-    pointer: &str,
-    entries: &'v Map<String, Value>,
-) -> Vec<(&'v String, &'v Value)> {
-    let document = &findings.source().document;
-    let mut ordered: Vec<_> = entries.iter().collect();
-    ordered.sort_by_key(|(key, _)| {
-        let place = document.key_at(&child(pointer, key));
-        (place.line, place.column)
-    });
-    ordered
 }
 
 fn entry(findings: &mut Findings<'_>, pointer: &str, key: &str, value: &Value) -> Option<Vec<Rule>> {
@@ -131,11 +118,18 @@ pub(super) fn unknown_field(name: &str) -> (String, Option<String>) {
     let mut parts = name.splitn(3, '.');
     let head = [parts.next(), parts.next()].into_iter().flatten().collect::<Vec<_>>().join(".");
     if let Some(known) = field(&head) {
+        if known.kind == Kind::Json {
+            return (format!("`{name}` has an empty part"), Some("name the key after each dot".to_owned()));
+        }
         let kind = known.kind.as_str();
         return (
             format!("`{known}` is {kind} and has nothing inside"),
             Some("paths go into json columns only, such as `employee.ai_research_data.persona`".to_owned()),
         );
+    }
+    if matches!(name, "company" | "employee") {
+        let advice = format!("write the table and the column as one key: `{name}.COLUMN`");
+        return (format!("`{name}` is a table, not a field"), Some(advice));
     }
     let names: Vec<String> = FIELDS.iter().map(ToString::to_string).collect();
     // A column without its table is the commonest slip.
@@ -144,7 +138,8 @@ pub(super) fn unknown_field(name: &str) -> (String, Option<String>) {
         .filter(|known| known.split_once('.').is_some_and(|(_, column)| column == name))
         .collect();
     let advice = match bare.as_slice() {
-        [] => closest(&head, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?")),
+        [] => closest(&head, names.iter().map(String::as_str).chain(CLAUSES))
+            .map(|near| format!("did you mean `{near}`?")),
         near => Some(format!(
             "did you mean {}?",
             near.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")

@@ -29,6 +29,8 @@ pub(super) fn of<T: JsonSchema>() -> Value {
     schema
 }
 
+const NAMING: [&str; 3] = ["properties", "patternProperties", "$defs"];
+
 /// A key with nothing after it is a slip, also where the key may be left out.
 fn refuse_null(schema: &mut Value) {
     match schema {
@@ -55,7 +57,15 @@ fn refuse_null(schema: &mut Value) {
             if entries.get("format").and_then(Value::as_str).is_some_and(|name| name.contains("int")) {
                 entries.remove("format");
             }
-            entries.values_mut().for_each(refuse_null);
+            for (key, part) in entries {
+                match part {
+                    // Here the keys are names that operators write, not words of JSON Schema.
+                    Value::Object(named) if NAMING.contains(&key.as_str()) => {
+                        named.values_mut().for_each(refuse_null);
+                    }
+                    part => refuse_null(part),
+                }
+            }
         }
         _ => {}
     }
@@ -68,11 +78,11 @@ pub(super) fn name(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$"})
+    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$", "examples": ["30d"]})
 }
 
 pub(super) fn percentage(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$"})
+    json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$", "examples": ["5%"]})
 }
 
 pub(super) fn secret(_: &mut SchemaGenerator) -> Schema {
@@ -106,6 +116,7 @@ pub(super) fn order_by(_: &mut SchemaGenerator) -> Schema {
         names(|field| field.kind != Kind::Json).into_iter().map(|name| (name, direction.clone())).collect();
     json_schema!({
         "type": "array",
+        "maxItems": 10,
         "items": {
             "type": "object",
             "properties": columns,
@@ -147,6 +158,7 @@ pub(super) fn fields(generator: &mut SchemaGenerator) -> Schema {
     let long = RawField::json_schema(generator);
     json_schema!({
         "type": "object",
+        "maxProperties": 100,
         "propertyNames": {"pattern": FIELD_NAME_PATTERN},
         "additionalProperties": {"anyOf": [short, long]},
     })
@@ -184,15 +196,28 @@ pub(super) fn rule(generator: &mut SchemaGenerator) -> Schema {
         properties.insert(key.to_owned(), schema);
     }
     for field in FIELDS {
-        properties.insert(field.to_string(), operator::comparison_schema(field.kind, field.allowed));
+        let comparison = if field.allowed.is_empty() {
+            comparison_of(generator, field.kind)
+        } else {
+            operator::comparison_schema(field.kind, field.allowed)
+        };
+        properties.insert(field.to_string(), comparison);
     }
     let clause_schema = json!({
         "type": "object",
         "properties": properties,
-        "patternProperties": {json_pattern(): operator::comparison_schema(Kind::Json, &[])},
+        "patternProperties": {json_pattern(): comparison_of(generator, Kind::Json)},
         "additionalProperties": false,
         "minProperties": 1,
     });
     generator.definitions_mut().insert("clause".to_owned(), clause_schema);
     json_schema!({"$ref": "#/$defs/clause"})
+}
+
+/// The comparisons of one kind of column stand in the schema once.
+fn comparison_of(generator: &mut SchemaGenerator, kind: Kind) -> Value {
+    let name = kind.as_str().replace(' ', "_");
+    let definitions = generator.definitions_mut();
+    definitions.entry(name.clone()).or_insert_with(|| operator::comparison_schema(kind, &[]));
+    json!({"$ref": format!("#/$defs/{name}")})
 }

@@ -4,7 +4,7 @@ use super::finding::Findings;
 use super::raw::{RawExample, RawSegment};
 use super::yaml::child;
 use super::{names, rule};
-use crate::model::{Example, Expect, FieldRef, Kind, Order, Segment};
+use crate::model::{Example, Expect, FieldRef, Kind, Order, Rule, Segment};
 
 /// Checks everything that the file alone can tell; `None` when a part that is needed is wrong.
 pub(super) fn check(findings: &mut Findings<'_>, raw: RawSegment) -> Option<Segment> {
@@ -28,22 +28,40 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawSegment) -> Option<Segm
             Some(Order { field, descending: direction.as_str() == Some("desc") })
         })
         .collect();
-    let examples = raw
+    let examples: Vec<Example> = raw
         .examples
         .into_iter()
         .enumerate()
         .filter_map(|(index, raw)| example(findings, &format!("/examples/{index}"), raw))
         .collect();
+    let rule = rule?;
+    examples.iter().for_each(|example| reason(findings, example, &rule));
     Some(Segment {
         name: name?,
         description: raw.description,
-        rule: rule?,
+        rule,
         order_by,
         per_company: raw.per_company,
         limit: raw.limit,
         examples,
         file: findings.source().path.clone(),
     })
+}
+
+/// A rule that never reads the field cannot fail because of it.
+fn reason(findings: &mut Findings<'_>, example: &Example, rule: &Rule) {
+    let Some(because) = &example.because else { return };
+    let mut may_read = false;
+    rule.walk(&mut |part| match part {
+        Rule::Test(test) => may_read |= test.field == *because,
+        // These may read anything.
+        Rule::InSegment(_) | Rule::Sql(_) => may_read = true,
+        Rule::All(_) | Rule::Any(_) | Rule::Not(_) => {}
+    });
+    if !may_read {
+        let message = format!("no clause of the rule reads `{because}`");
+        findings.error(&child(&example.at, "because"), "impossible", message).advise_some(None);
+    }
 }
 
 fn field(findings: &mut Findings<'_>, pointer: &str, name: &str) -> Option<FieldRef> {

@@ -3,6 +3,7 @@
 //! What is wrong is reported and cut out, so that the rest can still be read and checked.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::{ValidationError, Validator};
@@ -10,25 +11,40 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::diagnostic::closest;
+use super::diagnostic::{closest, suggestion};
 use super::finding::Findings;
+use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawWebhook};
 use super::schema;
 use super::yaml::child;
 
-/// A compiled schema and the parts of a document that are read by hand, with better words.
+/// The shapes of everything that is read. Schemas are compiled once, when first needed.
+pub(super) static PROJECT: LazyLock<Shape> =
+    LazyLock::new(|| Shape::of::<RawProject>(&["/properties/providers/additionalProperties"]));
+pub(super) static SEGMENT: LazyLock<Shape> =
+    LazyLock::new(|| Shape::of::<RawSegment>(&["/properties/where"]));
+pub(super) static CAMPAIGN: LazyLock<Shape> =
+    LazyLock::new(|| Shape::of::<RawCampaign>(&["/properties/fields/additionalProperties"]));
+pub(super) static FIELD: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawField>(&[]));
+pub(super) static FILE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawFile>(&[]));
+pub(super) static WEBHOOK: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawWebhook>(&[]));
+
+/// A compiled schema, without the parts of a document that are read by hand, with better words.
 pub(super) struct Shape {
     schema: Value,
     validator: Option<Validator>,
-    /// Pointers whose errors are left out; `*` stands for any key.
-    by_hand: &'static [&'static str],
 }
 
 impl Shape {
-    pub(super) fn of<T: JsonSchema>(by_hand: &'static [&'static str]) -> Self {
-        let schema = schema::of::<T>();
+    fn of<T: JsonSchema>(by_hand: &[&str]) -> Self {
+        let mut schema = schema::of::<T>();
+        for part in by_hand {
+            if let Some(part) = schema.pointer_mut(part) {
+                *part = Value::Bool(true);
+            }
+        }
         // The generated schemas compile; a test holds them to it.
         let validator = jsonschema::draft202012::new(&schema).ok();
-        Self { schema, validator, by_hand }
+        Self { schema, validator }
     }
 
     /// Reads the value below `pointer` as far as it has the right shape.
@@ -46,11 +62,12 @@ impl Shape {
         }
         let mut rest = value.clone();
         let mut reported = BTreeSet::new();
-        for error in self.validator.iter().flat_map(|validator| validator.iter_errors(value)) {
+        let mut errors: Vec<_> =
+            self.validator.iter().flat_map(|validator| validator.iter_errors(value)).collect();
+        // Unknown keys first: one that was meant for a missing key explains it.
+        errors.sort_by_key(|error| !matches!(error.kind(), Kind::AdditionalProperties { .. }));
+        for error in errors {
             let path = error.instance_path().as_str().to_owned();
-            if self.by_hand.iter().any(|pattern| below(pattern, &path)) {
-                continue;
-            }
             let explained = self.explain(findings, &format!("{pointer}{path}"), &error, &mut reported);
             if explained {
                 cut(&mut rest, &path, error.kind());
@@ -77,12 +94,13 @@ impl Shape {
             Kind::AdditionalProperties { unexpected } => {
                 let known = self.keys_beside(error);
                 for name in unexpected {
-                    let advice = closest(name, known.iter().map(String::as_str))
-                        .map(|near| format!("did you mean `{near}`?"))
-                        .or_else(|| {
-                            (!known.is_empty() && known.len() <= 30)
-                                .then(|| format!("known here: {}", known.join(", ")))
-                        });
+                    if findings.is_full() {
+                        break;
+                    }
+                    if let Some(near) = closest(name, known.iter().map(String::as_str)) {
+                        reported.insert(child(pointer, near));
+                    }
+                    let advice = suggestion(name, known.iter().map(String::as_str));
                     findings
                         .error_at_key(
                             &child(pointer, name),
@@ -95,6 +113,9 @@ impl Shape {
             }
             Kind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
+                if reported.contains(&child(pointer, name)) {
+                    return true;
+                }
                 findings
                     .error_at_key(pointer, "missing-key", format!("the key `{name}` is missing"))
                     .advise_some(self.description_of(error, name));
@@ -118,7 +139,7 @@ impl Shape {
             let word = instance.as_str().map_or_else(|| instance.to_string(), ToOwned::to_owned);
             findings
                 .error(pointer, "unknown-value", format!("`{key}` cannot be `{word}`"))
-                .advise_some(super::diagnostic::suggestion(&word, options.iter().map(String::as_str)));
+                .advise_some(suggestion(&word, options.iter().map(String::as_str)));
             return true;
         }
         let (code, message) = match error.kind() {
@@ -127,15 +148,24 @@ impl Shape {
             }
             Kind::Minimum { limit } => ("too-small", format!("`{key}` is {instance}; the least is {limit}")),
             Kind::Maximum { limit } => ("too-large", format!("`{key}` is {instance}; the most is {limit}")),
+            Kind::MaxItems { limit } => ("too-long", format!("`{key}` has more than {limit} entries")),
             Kind::MinLength { .. } | Kind::MinItems { .. } => ("empty", format!("`{key}` is empty")),
+            Kind::MaxProperties { limit } if *limit > 1 => {
+                ("too-long", format!("`{key}` has more than {limit} entries"))
+            }
             Kind::MinProperties { .. } | Kind::MaxProperties { .. } => {
-                ("wrong-type", format!("`{key}` takes exactly one key"))
+                ("wrong-type", format!("an entry of `{key}` is one key and its value"))
             }
             Kind::UniqueItems => ("duplicate", format!("`{key}` names one thing twice")),
             _ => ("wrong-type", format!("`{key}` does not fit: {}", error.masked())),
         };
-        let advice = (code == "wrong-type" && instance.is_number() && self.wanted(error) == "text")
-            .then(|| format!("put it into quotes: \"{instance}\""));
+        let advice = match self.example(error) {
+            Some(example) => Some(format!("such as `{example}`")),
+            None if code == "wrong-type" && instance.is_number() && self.wanted(error) == "text" => {
+                Some(format!("put it into quotes: \"{instance}\""))
+            }
+            None => None,
+        };
         findings.error(pointer, code, message).advise_some(advice);
         true
     }
@@ -180,6 +210,10 @@ impl Shape {
             .collect()
     }
 
+    fn example(&self, error: &ValidationError<'_>) -> Option<&str> {
+        self.around(error)?.get("examples")?.get(0)?.as_str()
+    }
+
     fn wanted(&self, error: &ValidationError<'_>) -> &'static str {
         match self.around(error).and_then(|schema| schema.get("type")).and_then(Value::as_str) {
             Some("string") => "text",
@@ -206,15 +240,8 @@ fn named(value: &Value) -> String {
 
 /// The last key of a pointer, for a sentence; list positions are named with their list.
 fn label(pointer: &str) -> String {
-    let parts: Vec<&str> = pointer.split('/').skip(1).collect();
-    let from = parts.iter().rposition(|part| part.parse::<usize>().is_err()).unwrap_or(0);
-    let text = parts.get(from..).unwrap_or_default().join("/");
-    if text.is_empty() { "the file".to_owned() } else { text }
-}
-
-fn below(pattern: &str, path: &str) -> bool {
-    let mut parts = path.split('/');
-    pattern.split('/').all(|wanted| parts.next().is_some_and(|part| wanted == "*" || wanted == part))
+    let key = pointer.split('/').skip(1).filter(|part| part.parse::<usize>().is_err()).last();
+    key.map_or_else(|| "the file".to_owned(), |key| key.replace("~1", "/").replace("~0", "~"))
 }
 
 /// Removes what an error is about; a list is removed whole, so that positions stay true.

@@ -1,6 +1,6 @@
 //! One file of the project as it was read: path, text, document.
 
-use super::diagnostic::{Diagnostic, Severity};
+use super::diagnostic::{Diagnostic, Severity, Snippet};
 use super::yaml::{Document, Place};
 
 /// What a file declares, which its folder decides.
@@ -33,13 +33,13 @@ impl Source {
         Diagnostic {
             severity,
             code,
-            message,
+            message: shortened(message),
             file: self.path.clone(),
             line: place.line,
             column: place.column,
             length: place.length,
             advice: None,
-            snippet: (!may_hold_a_secret(line)).then(|| line.to_owned()),
+            snippet: (!may_hold_a_secret(line)).then(|| Snippet::of(line, place.column)),
         }
     }
 
@@ -57,6 +57,16 @@ impl Source {
         Place { line: number, column: indent + 1, length }
     }
 }
+
+/// A message quotes what was written, which may be a page.
+fn shortened(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}...", &message[..end]),
+        None => message,
+    }
+}
+
+const MAX_MESSAGE: usize = 300;
 
 /// A diagnostic goes to terminals and CI logs, so a line like `secret: whsec_...` is not shown.
 /// A line whose value is a reference is safe.

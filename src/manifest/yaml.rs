@@ -15,6 +15,11 @@ pub(super) const MAX_BYTES: usize = 1024 * 1024;
 const MAX_DEPTH: usize = 48;
 /// Values of one document after aliases are expanded.
 const MAX_VALUES: usize = 50_000;
+/// Long keys are what makes pointers long: 48 levels of them for 50,000 values would be gigabytes.
+const MAX_KEY: usize = 200;
+const MAX_POINTERS: usize = 16 * 1024 * 1024;
+/// One mistake made often is reported this often.
+pub(super) const MAX_FINDINGS: usize = 100;
 
 /// A place in the text: line and column from 1, in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,7 @@ struct Places {
     value: Place,
     /// First line of a block scalar's text, whose mark is the line of its `|`.
     text_line: usize,
+    collection: bool,
 }
 
 /// The checked text.
@@ -56,8 +62,12 @@ pub(super) struct Document {
 
 impl Document {
     /// Where the value stands; where its nearest known parent does, when it has no place of its own.
+    /// A list or map with a key is found at the key: its own first character says nothing.
     pub(super) fn value_at(&self, pointer: &str) -> Place {
-        self.nearest(pointer).map_or(Place::START, |places| places.value)
+        self.nearest(pointer).map_or(Place::START, |places| match places.key {
+            Some(key) if places.collection => key,
+            _ => places.value,
+        })
     }
 
     /// Where the key stands; the value's place when it has none.
@@ -147,6 +157,7 @@ struct Builder {
     duplicates: Vec<Refusal>,
     documents: usize,
     values: usize,
+    pointers: usize,
     root: Option<Value>,
 }
 
@@ -185,12 +196,15 @@ impl Builder {
             self.open.last_mut()
             && key.is_none()
         {
+            if text.len() > MAX_KEY {
+                return Err(Refusal::new("too-long", format!("a key longer than {MAX_KEY} bytes"), place));
+            }
             if text == "<<" && style == ScalarStyle::Plain {
                 return Err(Refusal::new("merge-key", "merge keys (`<<`) are not read", place)
                     .advise("write the keys out: what stands in a file is what it says"));
             }
             *duplicate = entries.contains_key(text);
-            if *duplicate {
+            if *duplicate && self.duplicates.len() < MAX_FINDINGS {
                 let first = self.places.get(&child(pointer, text)).and_then(|places| places.key);
                 let line = first.map_or(0, |place| place.line);
                 self.duplicates.push(
@@ -207,11 +221,11 @@ impl Builder {
         }
         let value = if style == ScalarStyle::Plain { plain(text) } else { Value::String(text.to_owned()) };
         let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        let pointer = self.register(place, usize::from(block))?;
+        self.register(place, usize::from(block), false)?;
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
         }
-        self.put(pointer.as_deref(), value);
+        self.put(value);
         Ok(())
     }
 
@@ -224,13 +238,13 @@ impl Builder {
             )
             .advise("split the rule: `in_segment` names a rule of another file"));
         }
-        let pointer = self.register(place, 0)?.unwrap_or_default();
+        let pointer = self.register(place, 0, true)?;
         self.open.push(Open { pointer, anchor, content });
         Ok(())
     }
 
     fn end(&mut self) {
-        let Some(Open { pointer, anchor, content }) = self.open.pop() else { return };
+        let Some(Open { anchor, content, .. }) = self.open.pop() else { return };
         let value = match content {
             Content::List(items) => Value::Array(items),
             Content::Map { entries, .. } => Value::Object(entries),
@@ -238,7 +252,7 @@ impl Builder {
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
         }
-        self.put(Some(&pointer), value);
+        self.put(value);
     }
 
     fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Refusal> {
@@ -247,15 +261,15 @@ impl Builder {
             return Err(Refusal::new("yaml-syntax", "this alias refers to what contains it", place));
         };
         self.values += count(&value);
-        let pointer = self.register(place, 0)?;
-        self.put(pointer.as_deref(), value);
+        self.register(place, 0, false)?;
+        self.put(value);
         Ok(())
     }
 
     /// Counts and places the value that comes next, and tells its pointer.
-    fn register(&mut self, place: Place, text_offset: usize) -> Result<Option<String>, Refusal> {
+    fn register(&mut self, place: Place, text_offset: usize, collection: bool) -> Result<String, Refusal> {
         self.values += 1;
-        if self.values > MAX_VALUES {
+        if self.values > MAX_VALUES || self.pointers > MAX_POINTERS {
             return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
                 .advise("aliases count as what they stand for; lists of contacts belong into the database"));
         }
@@ -271,12 +285,13 @@ impl Builder {
                 (child(pointer, name), Some(*key_place))
             }
         };
-        let places = Places { key, value: place, text_line: place.line + text_offset };
+        let places = Places { key, value: place, text_line: place.line + text_offset, collection };
+        self.pointers += pointer.len();
         self.places.entry(pointer.clone()).or_insert(places);
-        Ok(Some(pointer))
+        Ok(pointer)
     }
 
-    fn put(&mut self, _pointer: Option<&str>, value: Value) {
+    fn put(&mut self, value: Value) {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.root = Some(value),
             Some(Content::List(items)) => items.push(value),

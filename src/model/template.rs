@@ -15,6 +15,7 @@ use serde_json::Value;
 const FUEL: u64 = 50_000;
 /// Longer results are a mistake: no mail server takes a header or text of this size from a stranger.
 const MAX_OUTPUT: usize = 256 * 1024;
+const MAX_SOURCE: usize = 64 * 1024;
 const NAME: &str = "template";
 
 /// A compiled template.
@@ -45,6 +46,9 @@ impl Template {
     }
 
     fn compile(text: &str, escape: AutoEscape) -> Result<Self, TemplateError> {
+        if text.len() > MAX_SOURCE {
+            return Err(TemplateError { message: "the template is longer than 64 KiB".to_owned(), line: 1 });
+        }
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_fuel(Some(FUEL));
@@ -125,7 +129,11 @@ fn truncate(text: String, length: usize) -> String {
 
 /// minijinja finds an unknown filter when it runs into it; a manifest must be refused before.
 fn unknown_filter(environment: &Environment<'_>, text: &str) -> Result<(), TemplateError> {
+    let mut known = BTreeSet::new();
     for (offset, name) in filters(text) {
+        if !known.insert(name) {
+            continue;
+        }
         let answer = environment.empty_state().apply_filter(name, &[]);
         if answer.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
             let line = text[..offset].matches('\n').count() + 1;
@@ -139,7 +147,9 @@ fn unknown_filter(environment: &Environment<'_>, text: &str) -> Result<(), Templ
 fn filters(text: &str) -> Vec<(usize, &str)> {
     let mut found = Vec::new();
     let mut position = 0;
-    while let Some(start) = text[position..].find("{{").into_iter().chain(text[position..].find("{%")).min() {
+    let opening =
+        |from: usize| text.as_bytes()[from..].windows(2).position(|pair| pair == b"{{" || pair == b"{%");
+    while let Some(start) = opening(position) {
         position += start + 2;
         let mut quote = None;
         let mut rest = text[position..].char_indices().peekable();

@@ -25,7 +25,10 @@ pub(super) fn check(declared: &Declared, report: &mut Report<'_>) {
         let mut open = vec![campaign.segment.as_str()];
         let mut reads = BTreeSet::new();
         while let Some(name) = open.pop() {
-            let Some(segment) = declared.segment(name).filter(|_| seen.insert(name)) else { continue };
+            if !seen.insert(name) {
+                continue;
+            }
+            let Some(segment) = declared.segment(name) else { continue };
             // Only the campaign's own order decides who is inside its limits.
             read_by(segment, name == campaign.segment, &written, &mut reads, &mut open);
         }

@@ -7,9 +7,8 @@ mod uniqueness;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::raw::{RawCampaign, RawSegment};
-use super::shape::Shape;
 use super::source::{FileKind, Source};
+use super::yaml::MAX_FINDINGS;
 use super::{Manifest, digest, read_campaign, read_project, read_segment};
 use crate::model::{Campaign, Project, Segment};
 
@@ -47,19 +46,16 @@ impl Declared {
             declared.project = project;
             diagnostics.append(&mut found);
         }
-        let segment_shape = Shape::of::<RawSegment>(&["/where"]);
-        let campaign_shape = Shape::of::<RawCampaign>(&["/fields/*"]);
         for (index, source) in sources.iter().enumerate() {
             match source.kind {
                 FileKind::Project => {}
                 FileKind::Segment => {
-                    let (name, segment, mut found) = read_segment(source, &segment_shape);
+                    let (name, segment, mut found) = read_segment(source);
                     declared.segments.push((index, name, segment));
                     diagnostics.append(&mut found);
                 }
                 FileKind::Campaign => {
-                    let (identity, campaign, mut found) =
-                        read_campaign(source, &campaign_shape, &declared.project);
+                    let (identity, campaign, mut found) = read_campaign(source, &declared.project);
                     declared.campaigns.push((index, identity, campaign));
                     diagnostics.append(&mut found);
                 }
@@ -89,7 +85,7 @@ impl Declared {
 
 /// Runs every rule.
 pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut Vec<Diagnostic>) {
-    let mut report = Report { sources, diagnostics };
+    let mut report = Report { sources, counts: vec![0; sources.len()], diagnostics };
     uniqueness::check(declared, &mut report);
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
@@ -98,6 +94,8 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
 /// Where the rules put what they find.
 struct Report<'a> {
     sources: &'a [Source],
+    /// Findings by source.
+    counts: Vec<usize>,
     diagnostics: &'a mut Vec<Diagnostic>,
 }
 
@@ -111,6 +109,10 @@ impl Report<'_> {
         message: String,
         advice: Option<String>,
     ) {
+        if self.is_full(source) {
+            return;
+        }
+        self.counts[source] += 1;
         let source = &self.sources[source];
         let place = source.document.value_at(pointer);
         self.diagnostics.push(Diagnostic { advice, ..source.diagnostic(severity, code, message, place) });
@@ -125,6 +127,11 @@ impl Report<'_> {
         advice: Option<String>,
     ) {
         self.add(Severity::Error, source, pointer, code, message, advice);
+    }
+
+    /// Enough has been said about this file.
+    fn is_full(&self, source: usize) -> bool {
+        self.counts[source] >= MAX_FINDINGS
     }
 
     /// `segments/a.yaml:3`.

@@ -1,6 +1,6 @@
 //! Whatever is named exists, nothing refers to itself, and nothing is declared for nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -63,6 +63,9 @@ fn unknown(
     name: &str,
     known: &BTreeSet<&str>,
 ) {
+    if report.is_full(source) {
+        return;
+    }
     let code = if what == "segment" { "unknown-segment" } else { "unknown-provider" };
     let advice = suggestion(name, known.iter().copied()).or_else(|| {
         Some(match what {
@@ -98,6 +101,12 @@ fn nested(clause: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
 
 /// Reports each circle once, at the reference that closes it.
 fn cycles(report: &mut Report<'_>, edges: &[(usize, &str, String, String)]) {
+    // Last edge first, because edges are taken from the end.
+    let mut leaving: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, (_, name, _, _)) in edges.iter().enumerate().rev() {
+        leaving.entry(name).or_default().push(index);
+    }
+    let leaving = |name: &str| leaving.get(name).cloned().unwrap_or_default();
     let mut done: BTreeSet<&str> = BTreeSet::new();
     for (_, start, _, _) in edges {
         if done.contains(start) {
@@ -105,7 +114,7 @@ fn cycles(report: &mut Report<'_>, edges: &[(usize, &str, String, String)]) {
         }
         // Depth first with a stack of its own: names on the path, and the edges still to be tried.
         let mut path: Vec<&str> = vec![start];
-        let mut pending: Vec<Vec<usize>> = vec![leaving(edges, start)];
+        let mut pending: Vec<Vec<usize>> = vec![leaving(start)];
         while let Some(open) = pending.last_mut() {
             let Some(edge) = open.pop() else {
                 pending.pop();
@@ -124,12 +133,8 @@ fn cycles(report: &mut Report<'_>, edges: &[(usize, &str, String, String)]) {
                 );
             } else if !done.contains(target.as_str()) {
                 path.push(target);
-                pending.push(leaving(edges, target));
+                pending.push(leaving(target));
             }
         }
     }
-}
-
-fn leaving(edges: &[(usize, &str, String, String)], name: &str) -> Vec<usize> {
-    (0..edges.len()).rev().filter(|index| edges[*index].1 == name).collect()
 }

@@ -67,6 +67,7 @@ pub(in crate::manifest) struct RawCampaign {
     #[schemars(schema_with = "schema::fields")]
     pub fields: BTreeMap<String, Value>,
     /// The mails: templates over the names in `fields`.
+    #[schemars(length(max = 30))]
     pub sequence: Vec<RawStep>,
     /// Limits of the guard: a plan beyond them is blocked.
     pub safety: Option<RawSafety>,
@@ -94,12 +95,13 @@ pub(in crate::manifest) struct RawWindow {
     #[schemars(schema_with = "schema::weekdays")]
     pub days: Option<Vec<String>>,
     /// The first minute, such as `"09:00"`.
-    #[schemars(required)]
+    #[schemars(required, extend("examples" = ["09:00"]))]
     pub from: Option<String>,
     /// The first minute that is too late, such as `"18:00"`.
-    #[schemars(required)]
+    #[schemars(required, extend("examples" = ["18:00"]))]
     pub to: Option<String>,
     /// Days on which nothing leaves, such as `2026-12-31`.
+    #[schemars(length(max = 1000))]
     pub except: Vec<String>,
 }
 

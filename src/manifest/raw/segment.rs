@@ -31,6 +31,7 @@ pub(in crate::manifest) struct RawSegment {
     #[schemars(range(min = 1))]
     pub limit: Option<u32>,
     /// Made-up contacts that test the rule: run by `outreachd validate --database`.
+    #[schemars(length(max = 100))]
     pub examples: Vec<RawExample>,
 }
 
