@@ -1,6 +1,6 @@
 //! Planning: one read of one snapshot, campaign by campaign in order of rank.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::Utc;
 use serde_json::Value;
@@ -31,8 +31,7 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
-        let mut transaction =
-            context.pool.begin().await.map_err(StoreError::on(doing))?;
+        let mut transaction = context.pool.begin().await.map_err(StoreError::on(doing))?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
@@ -60,14 +59,21 @@ impl<'a> Planner<'a> {
     }
 
     /// What applying the campaign would do, with up to `samples` actions of each kind.
-    pub async fn campaign(&mut self, campaign: &Campaign, samples: i64) -> Result<CampaignPlan, ReconcileError> {
+    pub async fn campaign(
+        &mut self,
+        campaign: &Campaign,
+        samples: i64,
+    ) -> Result<CampaignPlan, ReconcileError> {
         let question = match self.question(campaign).await? {
             Ok(question) => question,
-            Err(message) => return Ok(self.cannot_tell(campaign, message)),
+            Err(message) => return Ok(Self::cannot_tell(campaign, &message)),
         };
-        match self.try_statement(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(self.describe(campaign, report)),
-            Err(message) => Ok(self.cannot_tell(campaign, message)),
+        match self
+            .try_statement(async |connection| diff::report(connection, &question, samples).await)
+            .await?
+        {
+            Ok(report) => Ok(Self::describe(campaign, report)),
+            Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
 
@@ -132,17 +138,17 @@ impl<'a> Planner<'a> {
         if !nothing && let Ok(question) = self.question(campaign).await? {
             recorded = diff::record(&mut self.transaction, &question, what, pass.id).await?;
         }
-        self.transaction
-            .commit()
-            .await
-            .map_err(StoreError::on("record the pushes"))?;
+        self.transaction.commit().await.map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)
     }
 
     /// The campaign's question, after what campaigns of higher rank want has been worked out.
     ///
     /// The inner error is the reason why nothing can be said.
-    async fn question(&mut self, campaign: &Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
+    async fn question(
+        &mut self,
+        campaign: &Campaign,
+    ) -> Result<Result<Question<'a>, String>, ReconcileError> {
         let rivals: Vec<&'a Campaign> =
             self.manifest.campaigns.iter().filter(|other| are_rivals(other, campaign)).collect();
         if !rivals.is_empty() && self.wants.is_empty() {
@@ -199,9 +205,8 @@ impl<'a> Planner<'a> {
             Ok(question) => question,
             Err(message) => return Ok(Some(message)),
         };
-        let added = self
-            .try_statement(async |connection| diff::add_wanted(connection, &question).await)
-            .await?;
+        let added =
+            self.try_statement(async |connection| diff::add_wanted(connection, &question).await).await?;
         Ok(added.err())
     }
 
@@ -211,8 +216,7 @@ impl<'a> Planner<'a> {
         statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
     ) -> Result<Result<T, String>, ReconcileError> {
         let doing = "set a savepoint";
-        let mut savepoint =
-            self.transaction.begin().await.map_err(StoreError::on(doing))?;
+        let mut savepoint = self.transaction.begin().await.map_err(StoreError::on(doing))?;
         match statement(&mut savepoint).await {
             Ok(value) => {
                 savepoint.commit().await.map_err(StoreError::on(doing))?;
@@ -228,7 +232,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn describe(&self, campaign: &Campaign, report: Report) -> CampaignPlan {
+    fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {
         let renderer = FieldRenderer::new(campaign);
         let blocked = guard::check(campaign, &report);
         let mut notes = Vec::new();
@@ -261,9 +265,9 @@ impl<'a> Planner<'a> {
     }
 
     /// A campaign about which nothing can be said: never shown as nothing to do.
-    fn cannot_tell(&self, campaign: &Campaign, message: String) -> CampaignPlan {
+    fn cannot_tell(campaign: &Campaign, message: &str) -> CampaignPlan {
         let blocked = Blocked { guard: Guard::QueryFailed, message: format!("cannot tell: {message}") };
-        let mut plan = self.describe(campaign, Report::default());
+        let mut plan = Self::describe(campaign, Report::default());
         plan.blocked = Some(blocked);
         plan
     }
@@ -331,7 +335,7 @@ fn action(row: ActionRow, renderer: &FieldRenderer) -> Action {
             reason = format!("{reason}; will be parked: {error}");
         }
     } else if let Some(leaving) = WithdrawReason::parse(&reason) {
-        reason = leaving.text().to_owned();
+        leaving.text().clone_into(&mut reason);
     } else {
         reason = reason.replace('_', " ");
     }
@@ -345,13 +349,13 @@ fn changes(row: &ActionRow, renderer: &FieldRenderer) -> Vec<Change> {
         Some(inputs) => renderer.render(plain.clone(), inputs).unwrap_or(plain),
         None => plain,
     };
-    let mut names: BTreeMap<&String, ()> = old.keys().map(|name| (name, ())).collect();
-    names.extend(new.keys().map(|name| (name, ())));
+    let mut names: BTreeSet<&String> = old.keys().collect();
+    names.extend(new.keys());
     let value = |fields: &serde_json::Map<String, Value>, name: &str| {
         fields.get(name).cloned().unwrap_or(Value::Null)
     };
     let mut changes: Vec<Change> = names
-        .into_keys()
+        .into_iter()
         .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(&new, name) })
         .filter(|change| change.old != change.new)
         .collect();

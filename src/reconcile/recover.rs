@@ -25,14 +25,13 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
-            let found = provider.look_up(&to, &items).await.map_err(|source| ReconcileError::Provider {
-                provider: campaign.provider.clone(),
-                source,
-            })?;
+            let found = provider
+                .look_up(&to, &items)
+                .await
+                .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
             let outcomes: Vec<Outcome> =
                 items.iter().zip(found).map(|(item, presence)| judge(item.key, presence)).collect();
-            settled +=
-                pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
+            settled += pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
         }
         Ok(settled)
     };
@@ -94,7 +93,8 @@ async fn settle_one(
     }
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
     let mut outcome = judge(key, presence);
-    outcome.answer = Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
+    outcome.answer =
+        Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
     let settled = pushes::settle(context.pool, campaign, lease, context.clock.now(), &[outcome]).await?;
     Ok(settled.total() == 1)
 }

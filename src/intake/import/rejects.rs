@@ -137,7 +137,7 @@ fn write_row(source: &Source, record: &Record, refusal: &Refusal, out: &mut Vec<
             object.insert("_reason".to_owned(), Value::from(refusal.reason.clone()));
             match serde_json::from_slice::<Map<String, Value>>(&record.raw) {
                 Ok(row) => {
-                    object.extend(row.into_iter().filter(|(key, _)| !REJECT_COLUMNS.contains(&key.as_str())))
+                    object.extend(row.into_iter().filter(|(key, _)| !REJECT_COLUMNS.contains(&key.as_str())));
                 }
                 Err(_) => {
                     let raw = String::from_utf8_lossy(&record.raw).into_owned();

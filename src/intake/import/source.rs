@@ -116,7 +116,9 @@ impl Source {
             }
             if !scan.is_open() {
                 let mut raw = first;
-                more.iter().for_each(|next| raw.extend_from_slice(next));
+                for next in &more {
+                    raw.extend_from_slice(next);
+                }
                 return Ok(record(&raw, None));
             }
         };

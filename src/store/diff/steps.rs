@@ -64,14 +64,10 @@ impl<'a> Steps<'a> {
 
     /// What is true of a contact now, in the names that every later step uses.
     fn contact(&self, binds: &mut Binds) -> String {
-        let exit = self
-            .campaign
-            .exit
-            .as_ref()
-            .and_then(|name| self.question.segments.get(name))
-            .map_or_else(|| "false".to_owned(), |segment| {
-                audience::strict(&segment.rule, &self.scope(), binds)
-            });
+        let exit = self.campaign.exit.as_ref().and_then(|name| self.question.segments.get(name)).map_or_else(
+            || "false".to_owned(),
+            |segment| audience::strict(&segment.rule, &self.scope(), binds),
+        );
         format!(
             "e.company_id,
     {ADDRESS} as email,
@@ -220,11 +216,8 @@ from (
     /// Contacts that could enter, with the first reason that speaks against it.
     fn judged(&self, binds: &mut Binds) -> String {
         let number = self.number(binds);
-        let reenters = if self.campaign.membership == Membership::Mirror {
-            "f.status = 'withdrawn'"
-        } else {
-            "false"
-        };
+        let reenters =
+            if self.campaign.membership == Membership::Mirror { "f.status = 'withdrawn'" } else { "false" };
         let held_out = if self.campaign.holdout == 0 {
             "false".to_owned()
         } else {
@@ -237,11 +230,8 @@ from (
             || "false".to_owned(),
             |span| format!("f.last_sent > {}", instant(binds, span.before(self.question.as_of))),
         );
-        let wanted = if self.question.rivals {
-            " or w.employee_id is not null or wa.email is not null"
-        } else {
-            ""
-        };
+        let wanted =
+            if self.question.rivals { " or w.employee_id is not null or wa.email is not null" } else { "" };
         let tolerated = binds
             .add(Bind::IntArray(self.question.tolerated.iter().map(|number| i64::from(*number)).collect()));
         let rivals = format!(
@@ -269,10 +259,7 @@ left join (
             ("not f.complete".to_owned(), Skip::MissingField),
             (held_out, Skip::HeldOut),
             ("f.exits".to_owned(), Skip::MatchesExit),
-            (
-                format!("o.employee_id is not null or oa.email is not null{wanted}"),
-                Skip::InAnotherCampaign,
-            ),
+            (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
         ] {
@@ -329,7 +316,11 @@ where f.matched and not f.live and not f.in_flight",
         let segment = self.segment;
         let mut layers = vec![("single", self.single(&sort))];
         let mut previous = "single";
-        let mut layer = |name: &'static str, partition: &str, held: Option<String>, bound: i64, skip: Skip| {
+        let mut layer = |name: &'static str,
+                         partition: &str,
+                         held: Option<String>,
+                         bound: i64,
+                         skip: Skip| {
             let bound = binds.add(Bind::Int(bound));
             let (join, taken) = match &held {
                 Some(join) => (join.as_str(), "coalesce(t.taken, 0)"),
@@ -513,7 +504,9 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
             Some(limit) => {
                 let limit = binds.add(Bind::Int(limit));
                 let kind = |action: &str| {
-                    format!("(select * from actions where action = '{action}' order by email, employee_id limit {limit})")
+                    format!(
+                        "(select * from actions where action = '{action}' order by email, employee_id limit {limit})"
+                    )
                 };
                 format!("({} union all {} union all {})", kind("enroll"), kind("update"), kind("withdraw"))
             }
@@ -579,7 +572,7 @@ select employee_id, email, company_id, {}, skip is null from admitted where skip
     }
 
     /// Where some contacts stand after every step.
-    pub(super) fn verdict_tail(&self, binds: &mut Binds, people: &[Uuid]) -> String {
+    pub(super) fn verdict_tail(binds: &mut Binds, people: &[Uuid]) -> String {
         let people = binds.add(Bind::UuidArray(people.to_vec()));
         format!(
             "select p.employee_id,

@@ -5,6 +5,8 @@
 
 mod merge;
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, FromRow};
@@ -95,12 +97,12 @@ pub async fn prepare(conn: &mut PgConnection, staging: &Staging) -> Result<(), S
         "create temporary table import_rows (line bigint not null, digest uuid not null, cleared bigint not null default 0",
     );
     for column in &staging.columns {
-        create.push_str(&format!(", {} {}", column.name, column.type_name));
+        let _ = write!(create, ", {} {}", column.name, column.type_name);
     }
     for name in key_columns(staging.entity) {
         if !staging.columns.iter().any(|column| column.name == *name) {
             let type_name = if *name == "company_id" { "uuid" } else { "text" };
-            create.push_str(&format!(", {name} {type_name}"));
+            let _ = write!(create, ", {name} {type_name}");
         }
     }
     create.push_str(") on commit drop");

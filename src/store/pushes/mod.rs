@@ -73,8 +73,7 @@ pub async fn claim(
     let mut batch = Batch::default();
     for row in &rows {
         batch.dropped = row.try_get("dropped").map_err(StoreError::on(doing))?;
-        let employee: Option<Uuid> =
-            row.try_get("employee_id").map_err(StoreError::on(doing))?;
+        let employee: Option<Uuid> = row.try_get("employee_id").map_err(StoreError::on(doing))?;
         if employee.is_some() {
             let push = Claimed::from_row(campaign, row).map_err(StoreError::on(doing))?;
             batch.pushes.push(push);
@@ -205,8 +204,7 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction =
-        pool.begin().await.map_err(StoreError::on(doing))?;
+    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
     let rows = sqlx::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
@@ -240,9 +238,7 @@ pub async fn settle(
         };
         read().map_err(StoreError::on(doing))?;
     }
-    write_companies(&mut transaction, campaign, outcomes)
-        .await
-        .map_err(StoreError::on(doing))?;
+    write_companies(&mut transaction, campaign, outcomes).await.map_err(StoreError::on(doing))?;
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(settled)
 }
