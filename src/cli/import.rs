@@ -89,7 +89,7 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     bar.set_message(progress.phase.as_str());
 }
 
-pub(super) fn text(report: &ImportReport) -> String {
+fn text(report: &ImportReport) -> String {
     let mut text = String::new();
     if let Some(before) = report.seen_before {
         text.push_str(&paint(

@@ -60,9 +60,11 @@ impl Folder {
         }
         fs::create_dir_all(path.join(".outreachd")).with_context(|| failed("create", path))?;
         let path = path.canonicalize().with_context(|| failed("find", path))?;
-        let lock = File::options().create(true).append(true).open(&mark).with_context(|| failed("write", &mark))?;
+        let lock =
+            File::options().create(true).append(true).open(&mark).with_context(|| failed("write", &mark))?;
         if lock.try_lock().is_err() {
-            let message = format!("another demo runs in {}: wait for it, or name another folder", path.display());
+            let message =
+                format!("another demo runs in {}: wait for it, or name another folder", path.display());
             return Err(Coded::error(Exit::TryAgain, message));
         }
         Ok(Self { path, _lock: lock })
@@ -158,7 +160,10 @@ mod tests {
         fs::write(dir.join("segments/asked-to-talk.yaml"), "mine").unwrap();
         let folder = Folder::claim(&dir).unwrap();
         assert_eq!(folder.fill("http://127.0.0.1:2/", "whsec_y").unwrap(), 1);
-        assert_eq!(fs::read_to_string(dir.join(SET_ASIDE).join("segments/asked-to-talk.yaml")).unwrap(), "mine");
+        assert_eq!(
+            fs::read_to_string(dir.join(SET_ASIDE).join("segments/asked-to-talk.yaml")).unwrap(),
+            "mine"
+        );
         assert!(Folder::claim(place.path()).is_err(), "a folder that the demo did not make");
     }
 }

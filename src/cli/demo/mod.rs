@@ -7,23 +7,25 @@ mod folder;
 mod receiver;
 mod world;
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use clap::Args;
 use uuid::Uuid;
 
 use super::exit::Coded;
-use super::output::{BOLD, CYAN, DIM, GREEN, RED, count, paint};
-use super::{Exit, Globals, apply, audit, import, output, plan, session, validate};
-use crate::intake::import::{ImportRequest, import as import_file};
+use super::output::{BOLD, DIM, GREEN, RED, count, paint};
+use super::{Exit, Globals, apply, audit, output, plan, session, validate};
+use crate::intake::import::{ImportReport, ImportRequest, import};
 use crate::manifest::Manifest;
 use crate::model::{Entity, Plan, SystemClock};
 use crate::reconcile::{Context, Order, Planner, in_rank, reconcile};
 use crate::store::audit::{INVARIANTS, violations};
 use crate::store::{Store, migrate};
 use folder::Folder;
-use receiver::{Receiver, Window};
+use receiver::{Received, Receiver, Window};
 use world::{Reply, Row};
 
 #[derive(Debug, Args)]
@@ -56,19 +58,19 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     }
     let window = receiver.window();
     // The receiver lives exactly as long as the story.
-    tokio::select! {
+    let stopped = tokio::select! {
         told = story(&folder.path, &window) => told?,
         served = receiver.serve() => {
             let why = served.err().map_or_else(|| "it ended".to_owned(), |error| error.to_string());
             return Err(Coded::error(Exit::Failed, format!("the demo's webhook receiver stopped: {why}")));
         }
-    }
-    next_steps(globals, &folder.path, started.elapsed())?;
+    };
+    next_steps(globals, &folder.path, &stopped, started.elapsed())?;
     Ok(Exit::Done)
 }
 
-/// The whole story on a private server that is stopped at its end.
-async fn story(root: &Path, window: &Window) -> anyhow::Result<()> {
+/// The whole story on a private server that is stopped at its end. Gives the address of who unsubscribed.
+async fn story(root: &Path, window: &Window) -> anyhow::Result<String> {
     let mut chapter = Chapters::default();
     chapter.open("A database", "migrate", "A private PostgreSQL, on a unix socket in the demo's folder.")?;
     let (store, server) = Store::start_private(root).await?;
@@ -76,11 +78,11 @@ async fn story(root: &Path, window: &Window) -> anyhow::Result<()> {
     // In this order, or the server would wait for the pool.
     store.close().await;
     let stopped = tokio::task::spawn_blocking(move || server.stop()).await?;
-    told?;
-    Ok(stopped?)
+    stopped?;
+    told
 }
 
-async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapters) -> anyhow::Result<()> {
+async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapters) -> anyhow::Result<String> {
     world::reset(store.pool()).await?;
     let report = migrate::run(store).await?;
     let tables = report.added.iter().filter(|addition| addition.kind == "table").count();
@@ -95,6 +97,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
         "import companies data/companies.csv",
         "Good rows go in. A row that cannot be read for sure goes to a rejects file with its reason.",
     )?;
+    let mut reports = Vec::new();
     for (entity, file) in [
         (Entity::Company, "companies.csv"),
         (Entity::Employee, "employees.csv"),
@@ -109,9 +112,9 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
             dry_run: false,
             rejects: None,
         };
-        let report = import_file(store.pool(), &request, &SystemClock, &|_| ()).await?;
-        say(&format!("{}\n{}\n", paint(CYAN, file), import::text(&report)))?;
+        reports.push(import(store.pool(), &request, &SystemClock, &|_| ()).await?);
     }
+    say(&imported(&reports))?;
 
     chapter.open(
         "Validate",
@@ -136,7 +139,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     let demo = Demo { root, manifest: &manifest, store, holder: Uuid::new_v4() };
     let before = world::rows(store.pool()).await?;
     chapter.open("Plan", "plan", "What apply would do, and why. Nothing has happened yet.")?;
-    demo.plan(SHOWN, true).await?;
+    say(&plan::plan_text(&demo.plan(SHOWN, true).await?))?;
 
     chapter.open(
         "Apply",
@@ -144,12 +147,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
         "The same path, not stopped half-way: recorded, handed over, then written back.",
     )?;
     demo.apply().await?;
-    let received = window.received();
-    say(&format!(
-        "\nThe receiver took {} in {}, every signature good, none twice; it refused one.\n",
-        count(received.taken as i64, "contact"),
-        count(received.calls as i64, "call"),
-    ))?;
+    say(&handed_over(root, &window.received())?)?;
 
     chapter.open(
         "Write-back",
@@ -160,14 +158,21 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     for campaign in [12, 14, 20, 30] {
         shown.extend(world::enrolled(store.pool(), campaign).await?.into_iter().take(1));
     }
-    shown.extend(world::refused(store.pool()).await?);
     let after = world::rows(store.pool()).await?;
     say(&changed(&before, &after, &shown))?;
+    for (contact, reason) in world::refused(store.pool()).await? {
+        say(&format!("\nRefused ({}), so nothing is written:\n", reason.unwrap_or_default()))?;
+        say(&changed(&before, &after, &[contact]))?;
+    }
 
     chapter.open("Plan again", "plan --detailed-exitcode", "What is done is done: there is nothing left.")?;
     let second = demo.plan(0, false).await?;
+    say(&plan::plan_text(&second))?;
     if second.campaigns.iter().any(|part| part.changes() > 0) {
-        return Err(Coded::error(Exit::Failed, "the second plan was not empty: that is a fault of outreachd"));
+        return Err(Coded::error(
+            Exit::Failed,
+            "the second plan was not empty: that is a fault of outreachd",
+        ));
     }
 
     chapter.open(
@@ -185,9 +190,15 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
         }
     }
     let before = world::rows(store.pool()).await?;
-    demo.plan(SHOWN, false).await?;
+    for part in demo.plan(SHOWN, false).await?.campaigns.iter().filter(|part| part.changes() > 0) {
+        say(&plan::campaign_text(part))?;
+    }
 
-    chapter.open("Apply the stops", "apply --yes", "A stop always goes out, whatever the guard's limits are.")?;
+    chapter.open(
+        "Apply the stops",
+        "apply --yes",
+        "An unsubscribe or a bounce always goes out, whatever the guard's limits are.",
+    )?;
     demo.apply().await?;
     let after = world::rows(store.pool()).await?;
     say(&format!("\n{}", changed(&before, &after, &replied)))?;
@@ -200,7 +211,8 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
             return Err(Coded::error(Exit::Failed, "a promise is broken: that is a fault of outreachd"));
         }
     }
-    Ok(())
+    let stopped = after.into_iter().find(|row| replied.first() == Some(&row.id));
+    Ok(stopped.and_then(|row| row.work_email).unwrap_or_default())
 }
 
 /// What planning and applying need.
@@ -225,9 +237,7 @@ impl Demo<'_> {
     async fn plan(&self, samples: i64, funnel: bool) -> anyhow::Result<Plan> {
         let context = self.context();
         let mut planner = Planner::open(&context).await?;
-        let plan = plan::make(&mut planner, &in_rank(&self.manifest.campaigns), samples, funnel).await?;
-        say(&plan::plan_text(&plan))?;
-        Ok(plan)
+        plan::make(&mut planner, &in_rank(&self.manifest.campaigns), samples, funnel).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {
@@ -241,6 +251,46 @@ impl Demo<'_> {
         }
         Ok(())
     }
+}
+
+/// The four deliveries, and each rejected row.
+fn imported(reports: &[ImportReport]) -> String {
+    let name =
+        |report: &ImportReport| report.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let rows: Vec<Vec<String>> = reports
+        .iter()
+        .map(|report| {
+            let figures = [report.read, report.inserted, report.updated, report.unchanged, report.rejected];
+            std::iter::once(name(report)).chain(figures.map(|figure| figure.to_string())).collect()
+        })
+        .collect();
+    let headings = ["file", "read", "inserted", "updated", "unchanged", "rejected"];
+    let mut text = output::table(&headings, &rows);
+    for report in reports.iter().filter(|report| report.rejected > 0) {
+        let _ = writeln!(text, "\n{} of {}", paint(RED, "rejected"), name(report));
+        for rejected in &report.shown {
+            let _ = writeln!(text, "  line {}, {}: {}", rejected.line, rejected.column, rejected.reason);
+        }
+    }
+    text.push_str("\nRejected rows wait in data/*.rejects.csv, to be mended there and imported again.\n");
+    text
+}
+
+/// What the two providers hold.
+fn handed_over(root: &Path, received: &Received) -> anyhow::Result<String> {
+    let outbox = root.join(".outreachd/outbox/campaign-12.jsonl");
+    let lines =
+        std::fs::read_to_string(&outbox).with_context(|| format!("could not read {}", outbox.display()))?;
+    let first = lines.lines().next().unwrap_or_default();
+    Ok(format!(
+        "\nThe receiver took {} in {}: {} with a bad signature, {} a second time, {} refused.\nThe first line of .outreachd/outbox/campaign-12.jsonl:\n{}\n",
+        count(received.taken as i64, "contact"),
+        count(received.calls as i64, "call"),
+        received.forged,
+        received.repeated,
+        received.refused,
+        paint(DIM, first),
+    ))
 }
 
 /// Numbered headings, each with the command that does the same.
@@ -261,6 +311,9 @@ impl Chapters {
 fn say(text: &str) -> anyhow::Result<()> {
     output::write(text)
 }
+
+/// Between an old value and a new one.
+const ARROW: &str = "->";
 
 /// The written columns of some contacts, `before -> after` where they changed.
 fn changed(before: &[Row], after: &[Row], people: &[Uuid]) -> String {
@@ -286,16 +339,17 @@ fn changed(before: &[Row], after: &[Row], people: &[Uuid]) -> String {
         "campaign_status",
         "processing_status",
     ];
-    output::table(&headings, &rows)
+    // Coloured afterwards: columns are as wide as what is seen.
+    output::table(&headings, &rows).replace(ARROW, &paint(GREEN, ARROW))
 }
 
 fn step(old: Option<String>, new: Option<String>) -> String {
     let word = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
     let (old, new) = (word(old), word(new));
-    if old == new { new } else { format!("{} -> {}", paint(RED, old), paint(GREEN, new)) }
+    if old == new { new } else { format!("{old} {ARROW} {new}") }
 }
 
-fn next_steps(globals: &Globals, dir: &Path, took: Duration) -> anyhow::Result<()> {
+fn next_steps(globals: &Globals, dir: &Path, stopped: &str, took: Duration) -> anyhow::Result<()> {
     let here = std::env::current_dir().unwrap_or_default();
     let short = |path: &Path| quoted(path.strip_prefix(&here).unwrap_or(path));
     let program = std::env::current_exe().map_or_else(|_| "outreachd".to_owned(), |path| short(&path));
@@ -320,7 +374,7 @@ fn next_steps(globals: &Globals, dir: &Path, took: Duration) -> anyhow::Result<(
         ("status", "campaigns and counts"),
         ("plan --show 20", "edit a segment first"),
         ("segment show fintech-tech-leads", "what each clause lets in"),
-        ("explain galina.scherbakova@c02.example", "why one contact is in or out"),
+        (format!("explain {stopped}").as_str(), "why one contact is in or out"),
         ("history", "the passes of this demo"),
     ] {
         let line = format!("{guard}{program} -C {} {command}", short(dir));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 pub(super) struct Row {
     pub id: Uuid,
     pub full_name: String,
+    pub work_email: Option<String>,
     pub campaign_number: Option<i32>,
     pub outreach_type: Option<String>,
     pub outreach_sent_date: Option<String>,
@@ -43,8 +44,9 @@ pub(super) async fn reset(pool: &PgPool) -> anyhow::Result<()> {
 /// Every contact, by id.
 pub(super) async fn rows(pool: &PgPool) -> anyhow::Result<Vec<Row>> {
     sqlx::query_as(
-        "select id, full_name, campaign_number, outreach_type, outreach_sent_date::text, campaign_status,
-                processing_status
+        "select id, full_name, work_email, campaign_number, outreach_type,
+                to_char(outreach_sent_date, 'YYYY-MM-DD HH24:MI') as outreach_sent_date,
+                campaign_status, processing_status
          from public.employees order by id",
     )
     .fetch_all(pool)
@@ -65,9 +67,9 @@ pub(super) async fn enrolled(pool: &PgPool, campaign: i32) -> anyhow::Result<Vec
     .context("could not read the enrollments")
 }
 
-/// Contacts that the provider refused.
-pub(super) async fn refused(pool: &PgPool) -> anyhow::Result<Vec<Uuid>> {
-    sqlx::query_scalar("select employee_id from outreach.enrollments where status = 'failed'")
+/// Contacts that a provider refused, and why.
+pub(super) async fn refused(pool: &PgPool) -> anyhow::Result<Vec<(Uuid, Option<String>)>> {
+    sqlx::query_as("select employee_id, refused_reason from outreach.enrollments where status = 'failed'")
         .fetch_all(pool)
         .await
         .context("could not read the enrollments")
