@@ -1,6 +1,7 @@
 //! The one integration binary; a file a subject.
 #![cfg(test)]
 
+mod audience;
 mod embedded;
 mod migrate;
 mod support;
