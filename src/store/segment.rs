@@ -20,7 +20,7 @@ use crate::model::{Example, Expect, FieldRef, Op, Rule, Segment, SqlClause, Test
 const READ_ONLY: &str = "begin transaction isolation level repeatable read read only";
 /// Counting may scan everything; a made-up contact is one row.
 const COUNT_TIMEOUT: &str = "set local statement_timeout = '60s'";
-const CHECK_TIMEOUT: &str = "set local statement_timeout = '5s'";
+const CHECK_TIMEOUT: &str = "set local statement_timeout = '3s'";
 
 /// How many contacts one clause lets through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use outreachd::audience::{Binds, CONTACTS, Scope, explain, funnel, order_by, predicate, strict};
-use outreachd::model::{FieldRef, Kind, Op, Order, Rule, Scalar, Segment, Span, SqlClause, Test};
+use outreachd::audience::{Binds, CONTACTS, Scope, explain, funnel, predicate, strict};
+use outreachd::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Span, SqlClause, Test};
 use outreachd::store::arguments;
 use proptest::collection::vec;
 use proptest::option;

@@ -4,4 +4,5 @@
 mod audience;
 mod embedded;
 mod migrate;
+mod segment;
 mod support;
