@@ -190,7 +190,14 @@ fn compare(field: &FieldRef, operator: &str, value: &Scalar, binds: &mut Binds) 
         (Kind::Uuid, Scalar::Uuid(id)) => Bind::Uuid(*id),
         _ => return "false".to_owned(),
     };
-    format!("{} {operator} {}", column(field), binds.add(bind))
+    format!("{} {operator} {}", operand(field), binds.add(bind))
+}
+
+/// The column to compare. A database that was there before us may hold money as `real`, whose 0.1 equals
+/// no decimal 0.1; on `numeric` the cast is none.
+fn operand(field: &FieldRef) -> String {
+    let cast = if field.field.kind == Kind::Decimal { "::numeric" } else { "" };
+    format!("{}{cast}", column(field))
 }
 
 /// Whether the value is one of a list; texts, whole numbers and ids as one array, so that the
@@ -212,7 +219,7 @@ fn one_of(field: &FieldRef, values: &[Scalar], binds: &mut Binds) -> String {
         _ => None,
     };
     if let Some(array) = array {
-        return format!("{} = any({})", column(field), binds.add(array));
+        return format!("{} = any({})", operand(field), binds.add(array));
     }
     if values.is_empty() {
         return "false".to_owned();
@@ -229,7 +236,9 @@ fn texts(values: &[Scalar]) -> Option<Vec<String>> {
     all(values, |value| if let Scalar::Text(text) = value { Some(text.clone()) } else { None })
 }
 
-/// A comparison in time; a day stands for its beginning in UTC.
+/// A comparison in time; a day stands for its beginning in UTC. On columns of the reference's types the
+/// answer does not depend on the session; where a database that was there before us has another of the
+/// date types, PostgreSQL converts by the session's time zone, which sqlx sets to UTC.
 fn moment(field: &FieldRef, operator: &str, value: &Scalar, binds: &mut Binds) -> String {
     let at = match value {
         Scalar::Timestamp(at) => *at,

@@ -54,12 +54,12 @@ pub(crate) fn holds(
         Rule::Not(part) => !inner(part),
         Rule::InSegment(name) => segments.get(name).is_some_and(|segment| inner(&segment.rule)),
         Rule::Sql(clause) => SQL.iter().find(|(text, _)| *text == clause.text).unwrap().1(contact),
-        Rule::Test(test) => test_holds(test, contact, as_of),
+        Rule::Test(clause) => test_holds(clause, contact, as_of),
     }
 }
 
-fn test_holds(test: &Test, contact: &Contact, as_of: DateTime<Utc>) -> bool {
-    let field = &test.field;
+fn test_holds(clause: &Test, contact: &Contact, as_of: DateTime<Utc>) -> bool {
+    let field = &clause.field;
     let kind = field.field.kind;
     let value = value(contact, field);
     let text = value.map(text);
@@ -71,7 +71,7 @@ fn test_holds(test: &Test, contact: &Contact, as_of: DateTime<Utc>) -> bool {
     let time = |accepts: &dyn Fn(DateTime<Utc>) -> bool| value.and_then(instant).is_some_and(accepts);
     let list: Option<Vec<&str>> =
         value.and_then(Value::as_array).map(|items| items.iter().filter_map(Value::as_str).collect());
-    match &test.op {
+    match &clause.op {
         Op::Eq(literal) => equals(literal),
         Op::Ne(literal) => !equals(literal),
         Op::In(literals) => literals.iter().any(equals),
