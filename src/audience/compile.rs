@@ -11,8 +11,9 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
 use super::binds::{Bind, Binds};
-use super::field::column;
+use super::field::{column, literal};
 use super::json;
+use super::sql_clause::check_sql;
 use super::text::{like_literal, like_pattern, word_pattern};
 use crate::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Test};
 
@@ -91,8 +92,12 @@ impl Compiler<'_, '_> {
             Rule::Not(inner) => format!("({}) is not true", self.rule(inner)),
             Rule::Test(clause) => comparison(clause, self.scope.as_of, self.binds),
             Rule::InSegment(name) => self.segment(name),
-            // On lines of its own: a trailing comment must not swallow the bracket.
-            Rule::Sql(clause) => format!("(\n{}\n)", clause.text),
+            // On lines of its own: a trailing comment must not swallow the bracket. Text that would reach
+            // outside its brackets fails the statement with the reason: false would hold below `not`.
+            Rule::Sql(clause) => match check_sql(&clause.text) {
+                Ok(()) => format!("(\n{}\n)", clause.text),
+                Err(error) => format!("{}::boolean", literal(&format!("sql clause: {error}"))),
+            },
         }
     }
 
@@ -295,3 +300,49 @@ const EARLIEST: DateTime<Utc> = match NaiveDate::from_ymd_opt(-4700, 1, 1) {
     Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
     None => DateTime::<Utc>::UNIX_EPOCH,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SqlClause;
+
+    fn compiled(rule: &Rule) -> (String, Binds) {
+        let (segments, mut binds) = (BTreeMap::new(), Binds::default());
+        let scope = Scope { segments: &segments, as_of: DateTime::UNIX_EPOCH };
+        (predicate(rule, &scope, &mut binds), binds)
+    }
+
+    fn is(field: &str, op: Op) -> Rule {
+        Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op })
+    }
+
+    #[test]
+    fn plain_comparisons_stay_plain_and_values_are_bound() {
+        let text = Scalar::Text("x' or true --".to_owned());
+        let rule = Rule::All(vec![
+            is("company.segment", Op::Eq(text.clone())),
+            Rule::Not(Box::new(is("employee.position", Op::Eq(text.clone())))),
+        ]);
+        let (sql, binds) = compiled(&rule);
+        assert_eq!(sql, "(c.segment = $1::text and (e.position = $1::text) is not true)");
+        assert_eq!(binds.values(), [Bind::Text("x' or true --".to_owned())]);
+    }
+
+    #[test]
+    fn a_sql_clause_cannot_leave_its_brackets() {
+        let sql = |text: &str| compiled(&Rule::Sql(SqlClause { text: text.to_owned(), at: String::new() })).0;
+        assert_eq!(sql("e.id is null -- )"), "(\ne.id is null -- )\n)");
+        assert!(sql("true) or (true").starts_with("'sql clause: brackets do not match"));
+        assert!(sql("e.id = $1").ends_with("write the value itself'::boolean"));
+    }
+
+    #[test]
+    fn a_day_is_its_first_instant() {
+        let at = |text: &str| Scalar::Timestamp(text.parse().unwrap());
+        let bound = |op: Op| compiled(&is("company.registration_date", op)).1.values().to_vec();
+        let day = |text: &str| vec![Bind::Date(text.parse().unwrap())];
+        assert_eq!(bound(Op::Before(at("2024-02-29T00:00:00Z"))), day("2024-02-29"));
+        assert_eq!(bound(Op::Before(at("2024-02-29T00:00:01Z"))), day("2024-03-01"));
+        assert_eq!(bound(Op::After(at("2024-02-29T00:00:01Z"))), day("2024-02-29"));
+    }
+}
