@@ -1,9 +1,11 @@
 //! The one integration binary; a file a subject.
 #![cfg(test)]
 
+mod audience;
 mod embedded;
 mod import;
 mod manifest;
 mod migrate;
 mod pass;
+mod segment;
 mod support;

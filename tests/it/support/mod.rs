@@ -1,6 +1,8 @@
 //! What integration tests share. Never asserts anything itself.
 
 pub(crate) mod db;
+pub(crate) mod generate;
+pub(crate) mod naive;
 
 use std::os::unix::fs::PermissionsExt;
 
