@@ -162,6 +162,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         Ok(fields) => Ok(Item { key, action, email, fields }),
         Err(error) => Err(Box::new(Outcome {
             key,
+            action,
             state: PushState::Refused,
             answer: Some(error.to_string()),
             not_before: None,
@@ -215,7 +216,8 @@ fn outcome(
     now: DateTime<Utc>,
 ) -> Outcome {
     let key = item.key;
-    let rendered = (!renderer.is_plain() && item.action != ActionKind::Withdraw).then_some(item.fields);
+    let action = item.action;
+    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
         Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
@@ -230,7 +232,7 @@ fn outcome(
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, state, answer, not_before, rendered, doubted }
+    Outcome { key, action, state, answer, not_before, rendered, doubted }
 }
 
 /// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
