@@ -119,7 +119,7 @@ fn provider(
         "webhook" => {
             let raw: RawWebhook = shape::WEBHOOK.read(findings, pointer, value);
             let batch = raw.batch.unwrap_or(100);
-            (webhook(findings, pointer, raw)?, batch)
+            (webhook(findings, pointer, &raw)?, batch)
         }
         other => {
             findings
@@ -148,7 +148,7 @@ fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<Path
     Some(path.to_owned())
 }
 
-fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: RawWebhook) -> Option<ProviderKind> {
+fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: &RawWebhook) -> Option<ProviderKind> {
     let timeout = bounded(findings, &child(pointer, "timeout"), raw.timeout.as_ref(), 1, 300);
     let url = raw.url.as_deref().and_then(|text| endpoint(findings, &child(pointer, "url"), text));
     let secret = raw.secret.as_deref().and_then(|text| secret(findings, &child(pointer, "secret"), text));

@@ -249,9 +249,9 @@ fn cut(rest: &mut Value, path: &str, kind: &Kind) {
     match kind {
         Kind::AdditionalProperties { unexpected } => {
             if let Some(Value::Object(entries)) = rest.pointer_mut(path) {
-                unexpected.iter().for_each(|name| {
+                for name in unexpected {
                     entries.remove(name);
-                });
+                }
             }
         }
         Kind::Required { .. } => {}

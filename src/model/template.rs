@@ -117,7 +117,6 @@ impl TemplateError {
 }
 
 /// `truncate(120)`: at most that many characters, cut between words where there is a space.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a minijinja filter")]
 fn truncate(text: String, length: usize) -> String {
     if text.chars().count() <= length {
         return text;
@@ -160,7 +159,6 @@ fn filters(text: &str) -> Vec<(usize, &str)> {
                 (Some(_), '\\') => {
                     rest.next();
                 }
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(c),
                 (None, '}' | '%') if rest.peek().is_some_and(|(_, next)| *next == '}') => {
                     end = position + offset;
