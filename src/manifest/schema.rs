@@ -5,8 +5,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::operator;
 use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawWebhook};
+use super::{literal, operator};
 use crate::model::{Entity, FIELDS, Field, Kind, WRITABLE_FIELDS};
 
 /// File names and texts of the schemas, as they stand in `schemas/`.
@@ -140,7 +140,7 @@ fn columns(entity: Entity) -> Schema {
     let columns: Map<String, Value> = FIELDS
         .iter()
         .filter(|field| field.entity == entity)
-        .map(|field| (field.column.to_owned(), operator::literal_schema(field.kind, field.allowed)))
+        .map(|field| (field.column.to_owned(), literal::literal_schema(field.kind, field.allowed)))
         .collect();
     json_schema!({"type": "object", "properties": columns, "additionalProperties": false})
 }

@@ -387,9 +387,10 @@ mod tests {
     use super::*;
 
     fn value(text: &str) -> Value {
-        parse(text)
-            .map(|(document, _)| document.value)
-            .unwrap_or_else(|refusal| json!({"refused": refusal.code}))
+        match parse(text) {
+            Ok((document, _)) => document.value,
+            Err(refusal) => json!({"refused": refusal.code}),
+        }
     }
 
     #[test]
