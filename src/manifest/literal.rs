@@ -65,6 +65,26 @@ pub(super) fn scalar(
     }
 }
 
+/// Reads a point in time where the column cannot tell that one is meant: inside json.
+pub(super) fn instant(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    field: &FieldRef,
+    literal: &Value,
+) -> Option<Scalar> {
+    let at = literal.as_str().and_then(timestamp).map(Scalar::Timestamp);
+    if at.is_none() {
+        findings
+            .error(
+                pointer,
+                "wrong-type",
+                format!("`{field}` is compared with a point in time, and {} is none", shown(literal)),
+            )
+            .advise("write 2026-01-31 or 2026-01-31T09:00:00Z");
+    }
+    at
+}
+
 fn shown(literal: &Value) -> String {
     match literal {
         Value::Array(_) => "a list".to_owned(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::diagnostic::suggestion;
 use super::finding::Findings;
-use super::literal::{MAX_TEXT, described, literal_schema, order, scalar};
+use super::literal::{MAX_TEXT, described, instant, literal_schema, order, scalar};
 use super::yaml::child;
 use crate::model::{FieldRef, Kind, Op, Scalar};
 
@@ -70,6 +70,9 @@ const OPERATORS: &[Operator] = &[
     operator("on", Operand::Day, TIMES),
 ];
 
+/// What may be asked of a json document as a whole.
+const WHOLE: [&str; 5] = ["is_null", "is_set", "is_empty", "has", "has_any"];
+
 /// Literals of one list; more of them are a table, which belongs into the database.
 const MAX_LIST: usize = 1000;
 
@@ -106,6 +109,16 @@ pub(super) fn comparisons(
                 .advise(format!("write `{{ has: {literal} }}`"));
             Vec::new()
         }
+        literal if field.field.kind == Json && field.path.is_empty() => {
+            findings
+                .error(
+                    pointer,
+                    "unfit-operator",
+                    format!("`{field}` is a document and equals no single value, such as {literal}"),
+                )
+                .advise(format!("name a key inside of it: `{field}.KEY`"));
+            Vec::new()
+        }
         literal => scalar(findings, pointer, field, literal).map(Op::Eq).into_iter().collect(),
     }
 }
@@ -135,7 +148,17 @@ fn one(
             .advise(format!("use one of: {}", fitting.join(", ")));
         return None;
     }
+    if kind == Json && field.path.is_empty() && !WHOLE.contains(&name) {
+        findings
+            .error_at_key(pointer, "unfit-operator", format!("`{name}` does not fit `{field}` as a whole"))
+            .advise(format!("name a key inside of it: `{field}.KEY`"));
+        return None;
+    }
     Some(match (operator.operand, name) {
+        (Operand::One, "before" | "after") if kind == Json => {
+            let at = instant(findings, pointer, field, operand)?;
+            if name == "before" { Op::Before(at) } else { Op::After(at) }
+        }
         (Operand::One, _) => {
             let value = scalar(findings, pointer, field, operand)?;
             match name {

@@ -44,6 +44,9 @@ fn refuse_null(schema: &mut Value) {
                     entries.insert("type".to_owned(), only);
                 }
             }
+            if let Some(Value::Array(words)) = entries.get_mut("enum") {
+                words.retain(|word| !word.is_null());
+            }
             if let Some(Value::Array(options)) = entries.get_mut("anyOf") {
                 options.retain(|option| option.get("type") != Some(&json!("null")));
                 if let [Value::Object(only)] = options.as_slice() {
@@ -81,12 +84,17 @@ pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$", "examples": ["30d"]})
 }
 
+/// A length of time that a machine waits.
+pub(super) fn seconds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h)$", "examples": ["30s"]})
+}
+
 pub(super) fn percentage(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$", "examples": ["5%"]})
 }
 
 pub(super) fn secret(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^(\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|file:.+)$"})
+    json_schema!({"type": "string", "pattern": "^(\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|file:.+)$", "examples": ["${NAME}"]})
 }
 
 pub(super) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];

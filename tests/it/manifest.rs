@@ -57,6 +57,17 @@ fn every_case_is_answered_as_expected() {
 }
 
 #[test]
+fn a_literal_secret_is_never_repeated() {
+    let loaded = manifest::load(&root().join("tests/cases/manifest/secrets-are-never-repeated"));
+    let said: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    let json = serde_json::to_string(&loaded.diagnostics).unwrap();
+    assert!(loaded.diagnostics.iter().filter(|found| found.code == "literal-secret").count() >= 4);
+    for text in [said, json] {
+        assert!(!text.contains("hunter2") && !text.contains("72727272"), "{text}");
+    }
+}
+
+#[test]
 fn the_projects_own_files_load_without_a_word() {
     let loaded = manifest::load(&root());
     let said: String = loaded.diagnostics.iter().map(ToString::to_string).collect();

@@ -89,6 +89,20 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
     uniqueness::check(declared, &mut report);
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
+    nothing_is_lost(declared, &mut report);
+}
+
+/// The net under all other checks: a file that is not understood is never left out in silence.
+fn nothing_is_lost(declared: &Declared, report: &mut Report<'_>) {
+    let segments = declared.segments.iter().map(|(source, _, segment)| (*source, segment.is_some()));
+    let campaigns = declared.campaigns.iter().map(|(source, _, campaign)| (*source, campaign.is_some()));
+    for (source, sound) in segments.chain(campaigns) {
+        let path = &report.sources[source].path;
+        let explained = report.diagnostics.iter().any(|found| found.is_error() && found.file == *path);
+        if !sound && !explained {
+            report.error(source, "", "not-understood", "this file is not understood".to_owned(), None);
+        }
+    }
 }
 
 /// Where the rules put what they find.
