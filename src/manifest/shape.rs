@@ -228,10 +228,11 @@ impl Shape {
 }
 
 /// The kind only: the value may be a secret that lost its quotes.
-const fn named(value: &Value) -> &'static str {
+fn named(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a fraction",
         Value::Number(_) => "a number",
         Value::String(_) => "text",
         Value::Array(_) => "a list",
