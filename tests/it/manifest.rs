@@ -185,6 +185,9 @@ fn a_missing_folder_or_project_file_is_an_empty_manifest() {
     let loaded = manifest::load(folder.path());
     assert!(loaded.diagnostics.is_empty());
     assert!(loaded.manifest.unwrap().campaigns.is_empty());
+    let nowhere = manifest::load(&folder.path().join("not-mounted"));
+    assert!(nowhere.manifest.is_none());
+    assert_eq!(nowhere.diagnostics[0].code, "unreadable");
 }
 
 #[test]
