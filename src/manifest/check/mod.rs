@@ -96,10 +96,10 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
 fn nothing_is_lost(declared: &Declared, report: &mut Report<'_>) {
     let segments = declared.segments.iter().map(|(source, _, segment)| (*source, segment.is_some()));
     let campaigns = declared.campaigns.iter().map(|(source, _, campaign)| (*source, campaign.is_some()));
+    let errors = report.diagnostics.iter().filter(|found| found.is_error());
+    let explained: BTreeSet<String> = errors.map(|found| found.file.clone()).collect();
     for (source, sound) in segments.chain(campaigns) {
-        let path = &report.sources[source].path;
-        let explained = report.diagnostics.iter().any(|found| found.is_error() && found.file == *path);
-        if !sound && !explained {
+        if !sound && !explained.contains(&report.sources[source].path) {
             report.error(source, "", "not-understood", "this file is not understood".to_owned(), None);
         }
     }
