@@ -3,5 +3,6 @@
 
 mod embedded;
 mod import;
+mod import_model;
 mod migrate;
 mod support;
