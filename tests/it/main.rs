@@ -3,6 +3,5 @@
 
 mod embedded;
 mod import;
-mod import_model;
 mod migrate;
 mod support;

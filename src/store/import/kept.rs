@@ -14,31 +14,34 @@ pub(super) fn refuse_kept(staging: &Staging) -> Option<String> {
     if staging.entity != Entity::Employee {
         return None;
     }
-    let mut text = String::new();
-    for (place, column) in staging.columns.iter().enumerate() {
-        let name = column.name.as_str();
-        if !WRITTEN_BACK.contains(&name) {
-            continue;
-        }
-        let cleared =
-            if staging.clears { format!("s.cleared & {} <> 0", 1_i64 << place) } else { "false".into() };
-        text += &format!(
-            "insert into import_rejects
-             select s.line, '{name}', 'is kept by outreachd, which has this contact in campaign ' || n.campaigns
-             from import_rows s
-             join import_matched m on m.line = s.line
-             join public.employees e on e.id = m.id
-             join lateral (
-                 select string_agg(campaign_number::text, ', ' order by campaign_number) as campaigns
-                 from outreach.enrollments where employee_id = m.id
-             ) n on n.campaigns is not null
-             where case when s.{name} is null then {cleared} and e.{name} is not null
-                        else s.{name} is distinct from e.{name} end;"
-        );
-    }
-    if text.is_empty() {
+    let mut steps: Vec<String> = staging
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| WRITTEN_BACK.contains(&column.name.as_str()))
+        .map(|(place, column)| refuse(&column.name, staging.clears.then_some(1_i64 << place)))
+        .collect();
+    if steps.is_empty() {
         return None;
     }
-    text.push_str("delete from import_matched m using import_rejects r where r.line = m.line;");
-    Some(text)
+    steps.push("delete from import_matched m using import_rejects r where r.line = m.line".to_owned());
+    Some(steps.join(";\n"))
+}
+
+/// `cleared` is the bit of a row that erases the column, where rows can.
+fn refuse(name: &str, cleared: Option<i64>) -> String {
+    let cleared = cleared.map_or_else(|| "false".to_owned(), |bit| format!("s.cleared & {bit} <> 0"));
+    format!(
+        "insert into import_rejects
+         select s.line, '{name}', 'is kept by outreachd, which has this contact in campaign ' || n.campaigns
+         from import_rows s
+         join import_matched m on m.line = s.line
+         join public.employees e on e.id = m.id
+         join lateral (
+             select string_agg(campaign_number::text, ', ' order by campaign_number) as campaigns
+             from outreach.enrollments where employee_id = m.id
+         ) n on n.campaigns is not null
+         where case when s.{name} is null then {cleared} and e.{name} is not null
+                    else s.{name} is distinct from e.{name} end"
+    )
 }

@@ -112,7 +112,7 @@ fn find_person(stored: &[Person], row: &Person) -> Result<(Option<usize>, Keys),
     let exact: Vec<usize> =
         addressed.iter().copied().filter(|&place| stored[place].name == row.name).collect();
     let place = match (addressed.as_slice(), exact.as_slice(), named.as_slice()) {
-        ([one], [], []) | ([_], [one], _) | ([], _, [one]) | ([_, _, ..], [one], _) => Some(*one),
+        ([one], [], []) | ([], _, [one]) | ([_, ..], [one], _) => Some(*one),
         ([], _, []) => None,
         _ => return Err(()),
     };
@@ -125,23 +125,23 @@ fn find_person(stored: &[Person], row: &Person) -> Result<(Option<usize>, Keys),
     Ok((place, Keys { keys }))
 }
 
-fn fill(stored: &mut Option<String>, given: &Option<String>) {
+fn fill(stored: &mut Option<String>, given: Option<&String>) {
     if given.is_some() {
-        stored.clone_from(given);
+        *stored = given.cloned();
     }
 }
 
 fn merge_firm(stored: &mut Firm, row: &Firm) {
-    fill(&mut stored.tin, &row.tin);
-    fill(&mut stored.registration, &row.registration);
-    fill(&mut stored.name, &row.name);
-    fill(&mut stored.region, &row.region);
+    fill(&mut stored.tin, row.tin.as_ref());
+    fill(&mut stored.registration, row.registration.as_ref());
+    fill(&mut stored.name, row.name.as_ref());
+    fill(&mut stored.region, row.region.as_ref());
 }
 
 fn merge_person(stored: &mut Person, row: &Person) {
-    fill(&mut stored.name, &row.name);
-    fill(&mut stored.address, &row.address);
-    fill(&mut stored.position, &row.position);
+    fill(&mut stored.name, row.name.as_ref());
+    fill(&mut stored.address, row.address.as_ref());
+    fill(&mut stored.position, row.position.as_ref());
 }
 
 fn maybe(values: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
@@ -178,7 +178,7 @@ fn csv(header: &str, rows: impl Iterator<Item = Vec<Option<String>>>) -> String 
             .into_iter()
             .map(|cell| format!("\"{}\"", cell.unwrap_or_default().replace('"', "\"\"")))
             .collect();
-        text += &format!("{}\n", cells.join(","));
+        text.extend([cells.join(","), "\n".to_owned()]);
     }
     text
 }
