@@ -46,6 +46,8 @@ from import_resolved r
 join public.employees e on e.company_id = r.company_id and lower(btrim(e.full_name)) = r.name
 where lower(btrim(e.work_email)) is distinct from r.address or r.address is null;
 
+analyze import_candidates;
+
 create temporary table import_counted on commit drop as
 select line,
        count(*) filter (where by_address) as addressed,
