@@ -373,11 +373,11 @@ begin
 end $$;
 
 create function outreach.touch_updated_at() returns trigger
-language plpgsql set search_path = pg_catalog, pg_temp as $$
+language plpgsql as $$
 begin
     -- An explicit value is kept: an import may carry one.
     if new.updated_at is not distinct from old.updated_at then
-        new.updated_at := now();
+        new.updated_at := pg_catalog.now();
     end if;
     return new;
 end $$;

@@ -16,6 +16,9 @@ pub enum StoreError {
 
     #[error("could not start the private PostgreSQL")]
     Embedded(#[from] EmbeddedError),
+
+    #[error("the start of the private PostgreSQL was interrupted")]
+    Interrupted,
 }
 
 impl StoreError {
@@ -28,7 +31,7 @@ impl StoreError {
     pub fn is_away(&self) -> bool {
         match self {
             Self::Connect { source, .. } | Self::Query { source, .. } => is_away(source),
-            Self::Url(_) | Self::Embedded(_) => false,
+            Self::Url(_) | Self::Embedded(_) | Self::Interrupted => false,
         }
     }
 }
@@ -37,7 +40,6 @@ impl StoreError {
 pub fn is_away(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,

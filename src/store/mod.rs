@@ -9,16 +9,21 @@ mod error;
 pub mod import;
 pub mod migrate;
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection};
 
+use embedded::{Embedded, EmbeddedOptions};
+
 pub use error::{StoreError, is_away};
 
 /// Connections of one process: the pass, the pusher, and a few readers.
 const CONNECTIONS: u32 = 8;
+/// Every cluster has it.
+const PRIVATE_DATABASE: &str = "postgres";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A server that has just been started says so (57P03) until it has recovered.
 const START_UP_PATIENCE: Duration = Duration::from_secs(15);
@@ -53,6 +58,16 @@ impl Store {
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(options);
         Ok(Self { pool })
+    }
+
+    /// Starts the project's private server, or joins it, and connects. Close the store before the
+    /// server is stopped or dropped.
+    pub async fn start_private(root: &Path) -> Result<(Self, Embedded), StoreError> {
+        let options = EmbeddedOptions::for_project(root)?;
+        let start = tokio::task::spawn_blocking(move || Embedded::start(&options));
+        let server = start.await.map_err(|_| StoreError::Interrupted)??;
+        let store = Self::connect(server.connect_options(PRIVATE_DATABASE)).await?;
+        Ok((store, server))
     }
 
     /// Takes over a pool that was made elsewhere.

@@ -1,11 +1,13 @@
 //! The private server: sharing, crashes and what they leave behind. Each test has a cluster of its own.
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use outreachd::store::Store;
 use outreachd::store::embedded::{Embedded, EmbeddedError, EmbeddedOptions, Profile};
+use outreachd::store::migrate;
 
 use crate::support::folder;
 
@@ -45,7 +47,9 @@ const SAY_PID: &str = "select pg_postmaster_start_time()::text";
 #[tokio::test]
 async fn data_survives_a_restart_and_a_killed_server() {
     let folder = folder();
-    let options = options(folder.path());
+    // Longer than a socket's path may be, and hostile to shells.
+    let deep = folder.path().join("d".repeat(60)).join("e e'e".repeat(10));
+    let options = options(&deep);
     let server = start(&options).await;
     note(&server, "create table kept (word text); insert into kept values ('kept')").await;
     assert_eq!(ask(&server, "show jit").await, "off");
@@ -124,6 +128,25 @@ async fn a_killed_process_leaves_a_server_that_is_adopted() {
 }
 
 #[tokio::test]
+async fn a_project_gets_a_durable_server_that_no_network_reaches() {
+    let folder = folder();
+    let (store, server) = Store::start_private(folder.path()).await.unwrap();
+    let settings: String = sqlx::query_scalar(
+        "select concat_ws('|', current_setting('fsync'), current_setting('synchronous_commit'),
+                          current_setting('listen_addresses'), current_setting('unix_socket_permissions'),
+                          current_setting('application_name'))",
+    )
+    .fetch_one(store.pool())
+    .await
+    .unwrap();
+    assert_eq!(settings, "on|on||0700|outreachd");
+    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), 2);
+    store.close().await;
+    server.stop().unwrap();
+    assert_eq!(postmaster(&folder.path().join(".outreachd/pg")), None);
+}
+
+#[tokio::test]
 async fn what_crashes_leave_behind_does_not_stop_the_next_start() {
     let folder = folder();
     let options = options(folder.path());
@@ -154,12 +177,15 @@ async fn what_outreachd_did_not_make_is_left_alone() {
     assert!(options.dir.join("data/precious").exists());
 }
 
-#[tokio::test]
-async fn a_long_path_gets_a_short_socket() {
-    let folder = folder();
-    let deep = folder.path().join("d".repeat(60)).join("e e'e".repeat(10));
-    let server = start(&options(&deep)).await;
-    assert_eq!(ask(&server, "select 'here'").await, "here");
+#[test]
+fn a_folder_that_the_server_may_not_enter_is_replaced() {
+    let closed = folder();
+    std::fs::set_permissions(closed.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let chosen = EmbeddedOptions::for_tests(&closed.path().join("target")).unwrap().dir;
+    let root = std::fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    assert_eq!(chosen.starts_with(closed.path()), !root, "{}", chosen.display());
+    let open = folder();
+    assert_eq!(EmbeddedOptions::for_project(open.path()).unwrap().dir, open.path().join(".outreachd/pg"));
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ const SUPABASE: &str = "
         employee_count bigint,
         office_qualification text constraint own_check check (office_qualification in ('More', 'Less', 'Unknown')),
         own_column json,
+        own_duty integer not null,
         updated_at timestamp
     );
     create index own_index on public.companies (status);
@@ -61,8 +62,8 @@ const SUPABASE: &str = "
     create trigger own_touch before update on public.companies for each row execute function public.own_touch();
     alter table public.companies enable row level security;
     create policy own_policy on public.companies for select using (true);
-    insert into public.companies (company_name, tin, status, office_qualification)
-        values ('Alpha', '1', 'New', 'Unknown'), ('Beta', null, null, null), ('Gamma', null, 'x', 'More');
+    insert into public.companies (company_name, tin, status, office_qualification, own_duty)
+        values ('Alpha', '1', 'New', 'Unknown', 1), ('Beta', null, null, null, 2), ('Gamma', null, 'x', 'More', 3);
     insert into public.employees (id, company_id, work_email, reply_bounce)
         select gen_random_uuid(), id, lower(company_name) || '@example.com', company_name = 'Alpha' from public.companies;
 ";
@@ -275,7 +276,17 @@ async fn an_existing_project_is_completed_and_keeps_what_it_has() {
     assert!(!added(&report, "constraint").iter().any(|name| name.ends_with("companies_tin_key")));
     // Its policies are its own business; where there is none, the named one is added.
     assert_eq!(added(&report, "policy"), ["public.employees.\"Allow all for authenticated users\""]);
-    assert_eq!(report.notes.len(), 2, "{:?}", report.notes);
+    assert!(added(&report, "default").contains(&"public.employees.id".to_owned()));
+    assert!(!added(&report, "default").contains(&"public.companies.status".to_owned()));
+    let notes = [
+        "companies has policies of its own",
+        "companies.own_duty must be set, has no default",
+        "employees has row security off",
+    ];
+    let mut said = report.notes.clone();
+    said.sort();
+    assert_eq!(said.len(), notes.len(), "{said:?}");
+    assert!(said.iter().zip(notes).all(|(said, note)| said.starts_with(note)), "{said:?}");
     // Flags that were set before count from the start.
     let stopped: String =
         scalar(db.pool(), "select string_agg(target, ',') from outreach.suppressions").await;
@@ -451,7 +462,7 @@ async fn the_role_can_do_its_work_and_nothing_else() {
     }
     own.execute("alter role outreachd login").await;
     let store = Store::connect(own.server.connect_options("postgres").username("outreachd")).await.unwrap();
-    assert!(migrate::is_current(&store).await.unwrap());
+    assert_eq!(migrate::run(&store).await.unwrap(), Report::default());
     let work = [
         "insert into companies (company_name, tin) values ('a', '1') on conflict (tin) do update set region = 'x'",
         "insert into companies (company_name, tin) values ('a', '1') on conflict (tin) do update set region = 'x'",

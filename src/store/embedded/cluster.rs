@@ -48,7 +48,15 @@ impl Cluster<'_> {
     /// The server programs that fit the data, or the newest when there is no data yet.
     pub(super) fn programs(&self) -> Result<Programs, EmbeddedError> {
         let pinned = std::fs::read_to_string(self.data().join("PG_VERSION")).ok();
-        let programs = Programs::find(self.dir, pinned.and_then(|version| version.trim().parse().ok()))?;
+        let pinned = pinned.and_then(|version| version.trim().parse().ok());
+        let programs = match Programs::find(self.dir, pinned) {
+            #[cfg(feature = "fetch-postgres")]
+            Err(EmbeddedError::NoPrograms { .. } | EmbeddedError::OtherVersion { .. }) => {
+                super::fetch::fetch(&super::programs::fetched(self.dir), pinned)?;
+                Programs::find(self.dir, pinned)?
+            }
+            outcome => outcome?,
+        };
         self.account.check_reaches(&programs.folder)?;
         Ok(programs)
     }

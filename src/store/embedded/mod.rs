@@ -10,6 +10,8 @@
 mod account;
 mod cluster;
 mod error;
+#[cfg(feature = "fetch-postgres")]
+mod fetch;
 mod programs;
 
 use std::fs::{File, OpenOptions};

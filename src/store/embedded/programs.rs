@@ -28,7 +28,8 @@ impl Programs {
             let found = Self::inspect(&path).ok_or(EmbeddedError::NamedProgramsUnfit { path })?;
             return Self::choose(dir, pinned, vec![found], &[]);
         }
-        let places = places();
+        let mut places = places();
+        places.extend(children(&fetched(dir)).map(|version| version.join("bin")));
         let found = places.iter().filter_map(|place| Self::inspect(place)).collect();
         Self::choose(dir, pinned, found, &places)
     }
@@ -75,6 +76,11 @@ impl Programs {
         let major = major_of(&String::from_utf8_lossy(&answer.stdout))?;
         (major >= OLDEST).then(|| Self { folder: folder.to_owned(), major })
     }
+}
+
+/// Where programs go that were downloaded for the cluster in `dir`, a folder a version.
+pub(super) fn fetched(dir: &Path) -> PathBuf {
+    dir.join("programs")
 }
 
 /// The major version in `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`, or in `17beta1`.

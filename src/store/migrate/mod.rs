@@ -3,10 +3,10 @@
 //! Forward only, in one transaction: it all happens or nothing does. Changes and drops nothing that was
 //! there; what does not fit is refused with the whole list of differences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{Migration, Migrator};
 use sqlx::{FromRow, PgConnection};
 
 use super::{Store, StoreError};
@@ -86,62 +86,69 @@ pub fn migrator() -> Migrator {
     migrator
 }
 
-/// Applies what is missing. Safe to run at any time, and by several processes at once.
+/// Applies what is missing. Safe to run at any time and by several processes at once; a database that is
+/// current is only read, so the least privileged role may ask.
 pub async fn run(store: &Store) -> Result<Report, MigrateError> {
-    let query = StoreError::on;
-    let mut tx = store.pool().begin().await.map_err(query("begin to migrate"))?;
+    if is_current(store).await? {
+        return Ok(Report::default());
+    }
+    let on = StoreError::on;
+    let mut tx = store.pool().begin().await.map_err(on("begin to migrate"))?;
     // Notices of the kind "already exists, skipping" are the normal case.
     sqlx::query("set local client_min_messages = warning")
         .execute(&mut *tx)
         .await
-        .map_err(query("prepare the migration"))?;
-    sqlx::query(LOCK).execute(&mut *tx).await.map_err(query("wait for another migration"))?;
-
-    let migrator = migrator();
-    let known = applied(&mut tx).await?;
-    let pending: Vec<_> =
-        migrator.iter().filter(|migration| !known.contains(&migration.version)).cloned().collect();
+        .map_err(on("prepare the migration"))?;
+    sqlx::query(LOCK).execute(&mut *tx).await.map_err(on("wait for another migration"))?;
+    // Another process may have done it meanwhile.
+    let pending = pending(&mut tx).await?;
     let before = inventory(&mut tx).await?;
-    migrator.run_direct(None, &mut *tx, false).await.map_err(classify)?;
-    if pending.is_empty() {
-        // Nothing to keep: leave not even a lock behind.
-        tx.rollback().await.map_err(query("end the migration"))?;
-        return Ok(Report::default());
-    }
+    migrator().run_direct(None, &mut *tx, false).await.map_err(classify)?;
     let after = inventory(&mut tx).await?;
     let notes = sqlx::query_scalar(include_str!("notes.sql"))
         .fetch_all(&mut *tx)
         .await
-        .map_err(query("look at the row security"))?;
-    tx.commit().await.map_err(query("commit the migration"))?;
-    Ok(Report {
-        applied: pending.iter().map(|migration| migration.description.to_string()).collect(),
-        added: after.difference(&before).cloned().collect(),
-        notes,
-    })
+        .map_err(on("compare with the reference"))?;
+    tx.commit().await.map_err(on("commit the migration"))?;
+    if pending.is_empty() {
+        return Ok(Report::default());
+    }
+    Ok(Report { applied: pending, added: after.difference(&before).cloned().collect(), notes })
 }
 
 /// Whether the database has every migration of this version.
 pub async fn is_current(store: &Store) -> Result<bool, MigrateError> {
     let mut connection = store.pool().acquire().await.map_err(StoreError::on("look at the migrations"))?;
-    let known = applied(&mut connection).await?;
-    Ok(migrator().iter().all(|migration| known.contains(&migration.version)))
+    Ok(pending(&mut connection).await?.is_empty())
 }
 
-async fn applied(connection: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
-    let read = StoreError::on;
+/// What is still to be applied, by description; fails on a history that is not ours.
+async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, MigrateError> {
+    let on = StoreError::on;
     let exists: bool = sqlx::query_scalar("select to_regclass('outreach.migrations') is not null")
         .fetch_one(&mut *connection)
         .await
-        .map_err(read("look for the list of migrations"))?;
-    if !exists {
-        return Ok(BTreeSet::new());
+        .map_err(on("look for the list of migrations"))?;
+    let applied: Vec<(i64, Vec<u8>)> = if exists {
+        sqlx::query_as("select version, checksum from outreach.migrations order by version")
+            .fetch_all(connection)
+            .await
+            .map_err(on("read the list of migrations"))?
+    } else {
+        Vec::new()
+    };
+    let mut known: BTreeMap<i64, Migration> =
+        migrator().iter().map(|migration| (migration.version, migration.clone())).collect();
+    for (version, checksum) in applied {
+        match known.remove(&version) {
+            None => return Err(MigrateError::Newer(version)),
+            Some(migration) if *migration.checksum != *checksum => {
+                return Err(MigrateError::Altered(version));
+            }
+            Some(_) => {}
+        }
     }
-    let versions: Vec<i64> = sqlx::query_scalar("select version from outreach.migrations where success")
-        .fetch_all(connection)
-        .await
-        .map_err(read("read the list of migrations"))?;
-    Ok(versions.into_iter().collect())
+    Ok(known.into_values().map(|migration| migration.description.into_owned()).collect())
 }
 
 async fn inventory(connection: &mut PgConnection) -> Result<BTreeSet<Addition>, StoreError> {
@@ -151,13 +158,12 @@ async fn inventory(connection: &mut PgConnection) -> Result<BTreeSet<Addition>, 
 
 fn classify(error: sqlx::migrate::MigrateError) -> MigrateError {
     use sqlx::migrate::MigrateError as Fault;
+    let on = StoreError::on;
     match error {
-        Fault::VersionMissing(version) => MigrateError::Newer(version),
-        Fault::VersionMismatch(version) => MigrateError::Altered(version),
         Fault::Execute(source) | Fault::ExecuteMigration(source, _) => {
-            misfit(&source).unwrap_or_else(|| StoreError::on("apply a migration")(source).into())
+            misfit(&source).unwrap_or_else(|| on("apply a migration")(source).into())
         }
-        other => StoreError::on("apply the migrations")(sqlx::Error::Migrate(Box::new(other))).into(),
+        other => on("apply the migrations")(sqlx::Error::Migrate(Box::new(other))).into(),
     }
 }
 

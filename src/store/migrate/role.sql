@@ -1,4 +1,5 @@
--- The role that outreachd works as. Run by an owner of the database, after `outreachd migrate`; safe to run again.
+-- The role that outreachd works as. Run by an owner of the database after every `outreachd migrate` that applied
+-- something; safe to run again.
 --
 -- It reads the reference tables, writes what imports and write-back need, and has the run of schema
 -- `outreach`. It makes and drops nothing, and deletes nothing of the reference tables. Give it a way in:

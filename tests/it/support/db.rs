@@ -123,6 +123,7 @@ async fn make_template() -> String {
         .await
         .unwrap();
     if !exists {
+        remove(&mut admin, r"tmpl\_%", |_| true).await;
         let building = format!("{name}_building");
         run(&mut admin, &format!("drop database if exists {building} with (force)")).await;
         run(&mut admin, &format!("create database {building} template template0")).await;
@@ -137,14 +138,20 @@ async fn make_template() -> String {
 
 /// Databases of runs that died.
 async fn remove_leftovers(admin: &mut PgConnection) {
-    let names: Vec<String> = sqlx::query_scalar(r"select datname from pg_database where datname like 't\_%'")
+    remove(admin, r"t\_%", |name| {
+        let pid = name.split('_').nth(1).unwrap_or_default();
+        Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists()
+    })
+    .await;
+}
+
+async fn remove(admin: &mut PgConnection, pattern: &str, unwanted: impl Fn(&str) -> bool) {
+    let names: Vec<String> = sqlx::query_scalar("select datname from pg_database where datname like $1")
+        .bind(pattern)
         .fetch_all(&mut *admin)
         .await
         .unwrap();
-    for name in names {
-        let pid = name.split('_').nth(1).unwrap_or_default();
-        if Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists() {
-            run(admin, &format!("drop database if exists {name} with (force)")).await;
-        }
+    for name in names.iter().filter(|name| unwanted(name)) {
+        run(admin, &format!("drop database if exists {name} with (force)")).await;
     }
 }
