@@ -1,9 +1,14 @@
 //! Which stored row a row is, what it changes, and what it may not.
 
+use std::path::Path;
+
 use outreachd::intake::import::{Phase, Progress, import};
 use outreachd::model::Entity;
+use outreachd::store::embedded::{Embedded, EmbeddedOptions, Profile};
+use outreachd::store::{Store, migrate};
 
 use super::{World, clock, counts, reasons, request};
+use crate::support::{TestDb, folder};
 
 #[tokio::test]
 async fn a_changed_row_updates_and_an_empty_cell_leaves_alone() {
@@ -244,4 +249,58 @@ async fn an_import_that_is_cut_off_leaves_nothing() {
 
 fn lines(count: usize, line: impl Fn(usize) -> String) -> String {
     (0..count).map(line).collect()
+}
+
+#[tokio::test]
+async fn a_database_with_types_of_its_own() {
+    let db = TestDb::empty().await;
+    db.execute(
+        "create table public.companies (
+             id uuid primary key default gen_random_uuid(), company_name varchar(8) not null, tin varchar(12) unique,
+             registration_number text unique, region text not null default 'unknown', status text default 'New',
+             revenue numeric(12, 2), balance real, employee_count bigint, registration_date timestamp)",
+    )
+    .await;
+    migrate::run(&db.store()).await.unwrap();
+    let world = World { db, folder: tempfile::tempdir().unwrap() };
+    let file = world.file(
+        "a.jsonl",
+        r#"{"tin":"1000000001","company_name":"A","revenue":"10.005","balance":0.1,"employee_count":7,"registration_date":"31.12.2019","region":null}
+{"tin":"1000000002","company_name":"Too long a name"}"#,
+    );
+    let report = world.companies(&file).await;
+    assert_eq!(reasons(&report), [(2, "company_name", "has 15 characters, and the database holds 8")]);
+    assert_eq!(counts(&report), [2, 1, 0, 0, 1, 0]);
+    assert_eq!(
+        world
+            .text("select concat_ws('|', region, status, revenue, balance, employee_count, registration_date) from companies")
+            .await
+            .unwrap(),
+        "unknown|New|10.01|0.1|7|2019-12-31 00:00:00"
+    );
+    assert_eq!(counts(&world.companies(&file).await), [2, 0, 0, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn the_role_with_only_its_rights_can_import() {
+    let folder = folder();
+    let options = EmbeddedOptions { dir: folder.path().join("pg"), profile: Profile::Test, linger: None };
+    let server = tokio::task::spawn_blocking(move || Embedded::start(&options)).await.unwrap().unwrap();
+    let owner = Store::connect(server.connect_options("postgres")).await.unwrap();
+    migrate::run(&owner).await.unwrap();
+    for sql in [migrate::ROLE_SQL, "alter role outreachd login"] {
+        sqlx::raw_sql(sql).execute(owner.pool()).await.unwrap();
+    }
+    let store = Store::connect(server.connect_options("postgres").username("outreachd")).await.unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    for (entity, name, inserted) in [(Entity::Company, "companies", 70), (Entity::Employee, "employees", 80)]
+    {
+        let mut request = request(entity, &data.join(format!("{name}.csv")));
+        request.rejects = Some(folder.path().join("rejects.csv"));
+        let report = import(store.pool(), &request, &clock(), &|_| {}).await.unwrap();
+        assert_eq!(report.inserted, inserted);
+        request.file = data.join(format!("{name}-messy.csv"));
+        let report = import(store.pool(), &request, &clock(), &|_| {}).await.unwrap();
+        assert!(report.updated > 0 && report.rejected > 0);
+    }
 }
