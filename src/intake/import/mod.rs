@@ -90,8 +90,11 @@ pub async fn import(
         tx.rollback().await.map_err(StoreError::on("take the trial import back"))?;
     } else {
         tx.commit().await.map_err(StoreError::on("commit the import"))?;
-        if rejected == 0 {
-            rejects::remove(&rejects)?;
+        // The rows are in: a file that stays behind is no reason to say otherwise.
+        if rejected == 0
+            && let Err(error) = rejects::remove(&rejects)
+        {
+            tracing::warn!(error = %error, "old rejects stay behind");
         }
     }
     tracing::info!(
