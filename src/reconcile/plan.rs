@@ -143,20 +143,20 @@ impl<'a> Planner<'a> {
     ///
     /// The inner error is the reason why nothing can be said.
     async fn question(&mut self, campaign: &'a Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
-        let rivals: Vec<&'a Campaign> =
-            self.manifest.campaigns.iter().filter(|other| are_rivals(other, campaign)).collect();
-        if !rivals.is_empty() && self.wants.is_empty() {
+        let above: Vec<&'a Campaign> =
+            self.manifest.campaigns.iter().filter(|other| has_a_say(other, campaign)).collect();
+        if !above.is_empty() && self.wants.is_empty() {
             diff::create_wanted(&mut self.transaction).await?;
         }
-        for rival in &rivals {
-            if !self.wants.contains_key(&rival.number) {
-                let failed = self.add_wants(rival).await?;
-                self.wants.insert(rival.number, failed);
+        for first in &above {
+            if !self.wants.contains_key(&first.number) {
+                let failed = self.add_wants(first).await?;
+                self.wants.insert(first.number, failed);
             }
-            if let Some(Some(message)) = self.wants.get(&rival.number) {
+            if let Some(Some(message)) = self.wants.get(&first.number) {
                 return Ok(Err(format!(
                     "campaign {} goes first and its audience could not be read: {message}",
-                    rival.name
+                    first.name
                 )));
             }
         }
@@ -167,7 +167,7 @@ impl<'a> Planner<'a> {
         let remaining =
             campaign.limits.on_day(day as u32).map(|limit| (i64::from(limit) - handed.today).max(0));
         let mut question = self.plain_question(campaign, remaining);
-        question.rivals = !rivals.is_empty();
+        question.above = above.iter().map(|first| first.number).collect();
         Ok(Ok(question))
     }
 
@@ -184,7 +184,7 @@ impl<'a> Planner<'a> {
             campaign,
             segments: &manifest.segments,
             tolerated,
-            rivals: false,
+            above: Vec::new(),
             as_of: self.as_of,
             remaining_today,
             day_start: diff::local_day_start(campaign, self.as_of),
@@ -192,8 +192,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    async fn add_wants(&mut self, rival: &'a Campaign) -> Result<Option<String>, ReconcileError> {
-        let question = match Box::pin(self.question(rival)).await? {
+    async fn add_wants(&mut self, first: &'a Campaign) -> Result<Option<String>, ReconcileError> {
+        let question = match Box::pin(self.question(first)).await? {
             Ok(question) => question,
             Err(message) => return Ok(Some(message)),
         };
@@ -289,9 +289,11 @@ const fn state_word(state: State) -> &'static str {
     }
 }
 
-/// Whether `other` goes first and cannot share a contact with `campaign`.
-fn are_rivals(other: &Campaign, campaign: &Campaign) -> bool {
-    other.state == State::Active && other.outranks(campaign) && !other.tolerates(campaign)
+/// Whether `other` goes first, and what it is about to do matters to `campaign`: the two cannot share
+/// a contact, or the contacts that it takes count for a bound that holds across campaigns.
+fn has_a_say(other: &Campaign, campaign: &Campaign) -> bool {
+    let counts = campaign.company_cap.is_some() || campaign.cooldown.is_some();
+    other.state == State::Active && other.outranks(campaign) && (counts || !other.tolerates(campaign))
 }
 
 /// Campaigns in the order in which they are planned and applied.

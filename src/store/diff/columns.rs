@@ -6,10 +6,12 @@ use crate::audience::{Bind, Binds, column};
 use crate::model::{Campaign, FieldRef, FieldSource, Kind};
 
 /// An address as it is compared everywhere; the twin of `model::normalize_address`.
-pub(super) const ADDRESS: &str = "lower(btrim(e.work_email, E' \\t\\r\\n\\u00a0'))";
+pub fn normalized(email: &str) -> String {
+    format!("lower(btrim({email}, E' \\t\\r\\n\\u00a0'))")
+}
 
 /// Whether `email` can be written to; the twin of `model::is_address`.
-pub(super) fn is_address(email: &str) -> String {
+pub fn is_address(email: &str) -> String {
     format!(
         r"({email} ~ '^[^@{FORBIDDEN}]+@([^@.{FORBIDDEN}]+\.)+[^@.{FORBIDDEN}]+$'
             and octet_length({email}) <= 254
@@ -71,7 +73,7 @@ pub(super) fn complete(campaign: &Campaign) -> String {
 /// Only compared with hashes made by the same server; a collision hides one change of one contact
 /// with odds of 2^-64.
 pub(super) fn source_hash(campaign: &Campaign, binds: &mut Binds) -> String {
-    let mut values = vec![ADDRESS.to_owned()];
+    let mut values = vec![normalized("e.work_email")];
     for source in campaign.fields.values() {
         if let FieldSource::Column { from, .. } = source {
             values.push(set_value(from));
