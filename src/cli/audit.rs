@@ -28,10 +28,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             let mark = if violations.is_empty() { paint(GREEN, "holds ") } else { paint(RED, "BROKEN") };
             output::write(&format!("{mark} {}: {}\n", invariant.name, invariant.promise))?;
             for violation in &violations {
-                let campaign =
-                    violation.campaign_number.map_or_else(String::new, |number| format!(" campaign {number}"));
-                let contact =
-                    violation.employee_id.map_or_else(String::new, |id| format!(" contact {id}"));
+                let campaign = violation
+                    .campaign_number
+                    .map_or_else(String::new, |number| format!(" campaign {number}"));
+                let contact = violation.employee_id.map_or_else(String::new, |id| format!(" contact {id}"));
                 output::write(&format!("      {campaign}{contact}: {}\n", violation.detail))?;
             }
         }

@@ -44,7 +44,7 @@ pub const SEGMENTS: &str = "segments";
 pub const CAMPAIGNS: &str = "campaigns";
 
 /// Everything that is declared, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
     pub project: Project,
     pub segments: BTreeMap<String, Segment>,

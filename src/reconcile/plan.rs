@@ -31,8 +31,7 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
-        let mut transaction =
-            context.pool.begin().await.map_err(StoreError::on(doing))?;
+        let mut transaction = context.pool.begin().await.map_err(StoreError::on(doing))?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
@@ -60,7 +59,11 @@ impl<'a> Planner<'a> {
     }
 
     /// What applying the campaign would do, with up to `samples` actions of each kind.
-    pub async fn campaign(&mut self, campaign: &'a Campaign, samples: i64) -> Result<CampaignPlan, ReconcileError> {
+    pub async fn campaign(
+        &mut self,
+        campaign: &'a Campaign,
+        samples: i64,
+    ) -> Result<CampaignPlan, ReconcileError> {
         let question = match self.question(campaign).await? {
             Ok(question) => question,
             Err(message) => return Ok(self.cannot_tell(campaign, message)),
@@ -132,17 +135,17 @@ impl<'a> Planner<'a> {
         if !nothing && let Ok(question) = self.question(campaign).await? {
             recorded = diff::record(&mut self.transaction, &question, what, pass.id).await?;
         }
-        self.transaction
-            .commit()
-            .await
-            .map_err(StoreError::on("record the pushes"))?;
+        self.transaction.commit().await.map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)
     }
 
     /// The campaign's question, after what campaigns of higher rank want has been worked out.
     ///
     /// The inner error is the reason why nothing can be said.
-    async fn question(&mut self, campaign: &'a Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
+    async fn question(
+        &mut self,
+        campaign: &'a Campaign,
+    ) -> Result<Result<Question<'a>, String>, ReconcileError> {
         let above: Vec<&'a Campaign> =
             self.manifest.campaigns.iter().filter(|other| has_a_say(other, campaign)).collect();
         if !above.is_empty() && self.wants.is_empty() {
@@ -197,7 +200,8 @@ impl<'a> Planner<'a> {
             Ok(question) => question,
             Err(message) => return Ok(Some(message)),
         };
-        let added = self.guarded(async |connection| diff::add_wanted(connection, &question).await, true).await?;
+        let added =
+            self.guarded(async |connection| diff::add_wanted(connection, &question).await, true).await?;
         Ok(added.err())
     }
 

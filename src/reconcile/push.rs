@@ -38,9 +38,7 @@ pub(super) async fn all_due(
     let mut pushed = Pushed::default();
     match hand_over_due(context, campaign, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => {
-            Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) })
-        }
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) }),
     }
 }
 
@@ -66,12 +64,13 @@ async fn hand_over_due(
                 if batch.dropped > 0 {
                     continue;
                 }
-                match wait_for_due(context, campaign, deadline).await? {
-                    true => continue,
-                    false => return Ok(()),
+                if wait_for_due(context, campaign, deadline).await? {
+                    continue;
                 }
+                return Ok(());
             }
-            let handed = hand_over(provider.as_ref(), &to, &renderer, batch.pushes, context.clock.now()).await;
+            let handed =
+                hand_over(provider.as_ref(), &to, &renderer, batch.pushes, context.clock.now()).await;
             let now = context.clock.now();
             let done = pushes::settle(context.pool, campaign, &lease, now, &handed.outcomes).await?;
             info!(
@@ -198,9 +197,9 @@ async fn perform(provider: &dyn Provider, to: &Destination, items: &[Item]) -> V
                 let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
                 verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
                 if ends {
-                    verdicts.extend(waiting.drain(..).flat_map(|rest| {
-                        std::iter::repeat_n(verdict.clone(), rest.len())
-                    }));
+                    verdicts.extend(
+                        waiting.drain(..).flat_map(|rest| std::iter::repeat_n(verdict.clone(), rest.len())),
+                    );
                 }
             }
         }
@@ -238,8 +237,8 @@ fn outcome(
 /// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
 fn backoff(attempts: i16, salt: u128) -> Duration {
     let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_secs(3600));
-    full - full.mul_f64((salt % 1000) as f64 / 4000.0)
+    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
+    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
 }
 
 #[cfg(test)]
@@ -250,7 +249,7 @@ mod tests {
     fn backing_off_doubles_up_to_an_hour() {
         assert_eq!(backoff(1, 0), Duration::from_millis(500));
         assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_secs(3600));
+        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
         assert!(backoff(3, 999) < backoff(3, 1));
     }
 }

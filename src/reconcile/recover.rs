@@ -25,14 +25,16 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
-            let found = provider.look_up(&to, &items).await.map_err(|source| ReconcileError::Provider {
-                provider: campaign.provider.clone(),
-                source,
-            })?;
-            let outcomes: Vec<Outcome> =
-                items.iter().zip(found).map(|(item, presence)| judge(item.key, item.action, presence)).collect();
-            settled +=
-                pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
+            let found = provider
+                .look_up(&to, &items)
+                .await
+                .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
+            let outcomes: Vec<Outcome> = items
+                .iter()
+                .zip(found)
+                .map(|(item, presence)| judge(item.key, item.action, presence))
+                .collect();
+            settled += pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
         }
         Ok(settled)
     };
@@ -92,7 +94,8 @@ async fn settle_one(
     let Some(push) = adopted.first().filter(|push| push.key == key) else { return Ok(false) };
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
     let mut outcome = judge(key, push.action, presence);
-    outcome.answer = Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
+    outcome.answer =
+        Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
     let settled = pushes::settle(context.pool, campaign, lease, context.clock.now(), &[outcome]).await?;
     Ok(settled.total() == 1)
 }

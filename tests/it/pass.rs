@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use outreachd::manifest::Manifest;
 use outreachd::model::{
-    Campaign, FieldRef, FieldSource, FixedClock, Limits, Membership, OnLeave, OutreachType, Project,
-    ProviderKind, ProviderSettings, Rule, Safety, Segment, SqlClause, State,
+    Campaign, FieldRef, FieldSource, FixedClock, Limits, Membership, OnLeave, OutreachType, ProviderKind,
+    ProviderSettings, Rule, Safety, Segment, SqlClause, State,
 };
 use outreachd::reconcile::{Context, Order, Planner, reconcile};
 use uuid::Uuid;
@@ -64,15 +64,12 @@ fn manifest(campaigns: Vec<Campaign>, segment: Segment) -> Manifest {
         kind: ProviderKind::File { dir: "outbox".into() },
         batch: 3,
     };
-    Manifest {
-        project: Project {
-            providers: BTreeMap::from([("outbox".to_owned(), outbox)]),
-            ..Project::default()
-        },
-        segments: BTreeMap::from([("all".to_owned(), segment)]),
-        campaigns,
-        digest: "d".into(),
-    }
+    let mut manifest = Manifest::default();
+    manifest.project.providers.insert("outbox".to_owned(), outbox);
+    manifest.segments.insert("all".to_owned(), segment);
+    manifest.campaigns = campaigns;
+    "d".clone_into(&mut manifest.digest);
+    manifest
 }
 
 fn now() -> DateTime<Utc> {
@@ -100,8 +97,13 @@ async fn plan_apply_plan_ends_empty() {
     let dir = tempfile::tempdir().unwrap();
     let manifest = manifest(vec![campaign(1), campaign(2)], segment("c.segment = 'Fintech'"));
     let clock = FixedClock(now());
-    let context =
-        Context { pool: db.pool(), manifest: &manifest, clock: &clock, root: dir.path(), holder: Uuid::new_v4() };
+    let context = Context {
+        pool: db.pool(),
+        manifest: &manifest,
+        clock: &clock,
+        root: dir.path(),
+        holder: Uuid::new_v4(),
+    };
     let mut planner = Planner::open(&context).await.unwrap();
     for campaign in &manifest.campaigns {
         let plan = planner.campaign(campaign, 3).await.unwrap();
@@ -109,7 +111,8 @@ async fn plan_apply_plan_ends_empty() {
     }
     drop(planner);
     for campaign in &manifest.campaigns {
-        let applied = reconcile(&context, campaign, &Order { trigger: "test", ..Order::default() }).await.unwrap();
+        let applied =
+            reconcile(&context, campaign, &Order { trigger: "test", ..Order::default() }).await.unwrap();
         println!("{applied:#?}");
     }
     println!("{}", std::fs::read_to_string(dir.path().join("outbox/campaign-1.jsonl")).unwrap());
@@ -119,10 +122,17 @@ async fn plan_apply_plan_ends_empty() {
         assert_eq!(plan.changes(), 0, "{plan:#?}");
     }
     drop(planner);
-    sqlx::query("update employees set reply_bounce = true where full_name = 'P 4'").execute(db.pool()).await.unwrap();
-    sqlx::query("update employees set first_name = 'X' where full_name = 'P 6'").execute(db.pool()).await.unwrap();
+    sqlx::query("update employees set reply_bounce = true where full_name = 'P 4'")
+        .execute(db.pool())
+        .await
+        .unwrap();
+    sqlx::query("update employees set first_name = 'X' where full_name = 'P 6'")
+        .execute(db.pool())
+        .await
+        .unwrap();
     for campaign in &manifest.campaigns {
-        let applied = reconcile(&context, campaign, &Order { trigger: "test", ..Order::default() }).await.unwrap();
+        let applied =
+            reconcile(&context, campaign, &Order { trigger: "test", ..Order::default() }).await.unwrap();
         println!("{applied:#?}");
     }
     println!("{}", std::fs::read_to_string(dir.path().join("outbox/campaign-1.jsonl")).unwrap());

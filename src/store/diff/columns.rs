@@ -22,7 +22,8 @@ pub fn is_address(email: &str) -> String {
 
 /// Characters of no address, in a bracket expression: blanks, controls, and what makes a header or
 /// a list. Spelled out, because character classes depend on the database's locale.
-const FORBIDDEN: &str = r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
+const FORBIDDEN: &str =
+    r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
 
 /// The value if it is set: blank text counts as unset.
 fn set_value(from: &FieldRef) -> String {
@@ -50,7 +51,7 @@ fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
         })
         .flatten()
         .collect();
-    reads.sort_by_key(|from| from.to_string());
+    reads.sort_by_key(ToString::to_string);
     reads.dedup();
     reads
 }
@@ -121,8 +122,7 @@ pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
 /// What templates read, as `{"company": {...}, "employee": {...}}` with unset columns left out,
 /// or `null` when the campaign has no template.
 pub(super) fn template_inputs(campaign: &Campaign) -> String {
-    let has_template =
-        campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
+    let has_template = campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
     if !has_template {
         return "null::jsonb".to_owned();
     }

@@ -75,8 +75,7 @@ pub async fn claim(
     let mut batch = Batch::default();
     for row in &rows {
         batch.dropped = row.try_get("dropped").map_err(StoreError::on(doing))?;
-        let employee: Option<Uuid> =
-            row.try_get("employee_id").map_err(StoreError::on(doing))?;
+        let employee: Option<Uuid> = row.try_get("employee_id").map_err(StoreError::on(doing))?;
         if employee.is_some() {
             let push = Claimed::from_row(campaign, row).map_err(StoreError::on(doing))?;
             batch.pushes.push(push);
@@ -208,8 +207,7 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction =
-        pool.begin().await.map_err(StoreError::on(doing))?;
+    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
     let rows = sqlx::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
