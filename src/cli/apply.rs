@@ -149,7 +149,7 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn applied_text(applied: &Applied) -> String {
+pub(super) fn applied_text(applied: &Applied) -> String {
     let mut text = plan::campaign_text(&applied.plan);
     let settled = applied.settled;
     let mut line = |style, n: i64, words: &str| {

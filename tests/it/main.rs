@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audience;
+mod demo;
 mod embedded;
 mod import;
 mod manifest;
@@ -9,3 +10,4 @@ mod migrate;
 mod pass;
 mod segment;
 mod support;
+mod tidy;
