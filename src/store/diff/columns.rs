@@ -7,7 +7,7 @@ use crate::model::{Campaign, FieldRef, FieldSource, Kind};
 
 /// An address as it is compared everywhere; the twin of `model::normalize_address`.
 pub fn normalized(email: &str) -> String {
-    format!("lower(btrim({email}, E' \\t\\r\\n\\u00a0'))")
+    format!("outreach.address({email})")
 }
 
 /// Whether `email` can be written to; the twin of `model::is_address`.
@@ -25,12 +25,15 @@ pub fn is_address(email: &str) -> String {
 const FORBIDDEN: &str =
     r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
 
+/// What a text is trimmed of: the blanks of Unicode, as in `outreach.address`.
+const BLANKS: &str = r"E' \t\n\u000b\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'";
+
 /// The value if it is set: blank text counts as unset.
 fn set_value(from: &FieldRef) -> String {
     let expression = column(from);
     match from.field.kind {
-        Kind::Text => format!("nullif(btrim({expression}), '')"),
-        Kind::Json if !from.path.is_empty() => format!("nullif(btrim({expression}), '')"),
+        Kind::Text => format!("nullif(btrim({expression}, {BLANKS}), '')"),
+        Kind::Json if !from.path.is_empty() => format!("nullif(btrim({expression}, {BLANKS}), '')"),
         _ => expression,
     }
 }
