@@ -2,10 +2,10 @@
 #![cfg(test)]
 
 mod audience;
+mod crash;
 mod embedded;
 mod import;
 mod manifest;
 mod migrate;
-mod pass;
 mod segment;
 mod support;
