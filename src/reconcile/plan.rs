@@ -124,7 +124,7 @@ impl<'a> Planner<'a> {
         plan: &CampaignPlan,
         what: Record,
         pass: &Pass,
-        _planner: &Lease,
+        planner: &Lease,
     ) -> Result<u64, ReconcileError> {
         let nothing = match what {
             Record::Everything => plan.changes() == 0,
@@ -134,6 +134,10 @@ impl<'a> Planner<'a> {
         let mut recorded = 0;
         if !nothing && let Ok(question) = self.question(campaign).await? {
             recorded = diff::record(&mut self.transaction, &question, what, pass.id).await?;
+        }
+        // Whoever took over has planned anew, and its limits know nothing of these.
+        if !planner.is_surely_held() {
+            return Err(ReconcileError::LeaseLost(planner.name.clone()));
         }
         self.transaction.commit().await.map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)

@@ -2,12 +2,12 @@
 #![cfg(test)]
 
 mod audience;
+mod crash;
 mod demo;
 mod embedded;
 mod import;
 mod manifest;
 mod migrate;
-mod pass;
 mod segment;
 mod support;
 mod tidy;

@@ -150,6 +150,18 @@ pub async fn next_due(pool: &PgPool, campaign: i32) -> Result<Option<DateTime<Ut
     .map_err(StoreError::on("look for due pushes"))
 }
 
+/// How many pushes the provider has put off.
+pub async fn put_off(pool: &PgPool, campaign: i32) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "select count(*) from outreach.pushes
+         where campaign_number = $1 and settled_at is null and state = 'retry'",
+    )
+    .bind(campaign)
+    .fetch_one(pool)
+    .await
+    .map_err(StoreError::on("count pushes that were put off"))
+}
+
 /// What became of one claimed push.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {

@@ -3,6 +3,9 @@
 pub(crate) mod db;
 pub(crate) mod generate;
 pub(crate) mod naive;
+pub(crate) mod process;
+pub(crate) mod project;
+pub(crate) mod receiver;
 
 use std::os::unix::fs::PermissionsExt;
 
