@@ -116,9 +116,9 @@ enum Outcome {
 }
 
 /// One campaign; its failure ends it alone, unless the database is away.
-async fn one(
-    context: &Context<'_>,
-    campaign: &Campaign,
+async fn one<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
     format: Format,
 ) -> anyhow::Result<Outcome> {

@@ -10,6 +10,7 @@ mod diagnostic;
 mod digest;
 mod files;
 mod finding;
+mod literal;
 mod names;
 mod operator;
 mod project;

@@ -69,9 +69,9 @@ pub struct Applied {
 }
 
 /// One pass over one campaign.
-pub async fn reconcile(
-    context: &Context<'_>,
-    campaign: &Campaign,
+pub async fn reconcile<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
 ) -> Result<Applied, ReconcileError> {
     let planner = held::take(context, campaign_lease(campaign.number)).await?;
@@ -81,9 +81,9 @@ pub async fn reconcile(
     result
 }
 
-async fn pass(
-    context: &Context<'_>,
-    campaign: &Campaign,
+async fn pass<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
     planner: &Lease,
 ) -> Result<Applied, ReconcileError> {

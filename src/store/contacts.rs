@@ -41,12 +41,12 @@ pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> 
              coalesce(e.reply_info_request, false) as reply_info_request,
              array(
                  select s.target || ' (' || s.reason || ', from ' || s.source || ')' from outreach.suppressions s
-                 where s.target in (lower(btrim(e.work_email)), '@' || split_part(lower(btrim(e.work_email)), '@', 2))
+                 where s.target in (outreach.address(e.work_email), '@' || split_part(outreach.address(e.work_email), '@', 2))
                  order by s.target
              ) as suppressions
          from public.employees e
          left join public.companies c on c.id = e.company_id
-         where case when $1::uuid is not null then e.id = $1 else lower(btrim(e.work_email)) = $2 end
+         where case when $1::uuid is not null then e.id = $1 else outreach.address(e.work_email) = $2 end
          order by e.id
          limit 50",
     )

@@ -1,11 +1,13 @@
 //! The one integration binary; a file a subject.
 #![cfg(test)]
 
+mod audience;
+mod crash;
 mod demo;
 mod embedded;
 mod import;
 mod manifest;
 mod migrate;
-mod pass;
+mod segment;
 mod support;
 mod tidy;

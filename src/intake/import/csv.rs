@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(texts(";"), ["", ""]);
         assert_eq!(texts("\"a;b\";\"c\nd\";"), ["a;b", "c\nd", ""]);
         assert_eq!(texts(r#""say ""hi""";ООО "Ромашка""#), [r#"say "hi""#, r#"ООО "Ромашка""#]);
-        assert_eq!(texts(r#""";x"#), [r";x"]);
+        assert_eq!(texts("\"\"\";x\""), ["\";x"]);
         assert_eq!(cells("ab;\"c\";d", b';').iter().map(|c| c.start).collect::<Vec<_>>(), [0, 3, 7]);
     }
 

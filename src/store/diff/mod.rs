@@ -9,7 +9,7 @@ mod columns;
 mod report;
 mod steps;
 
-pub use columns::is_unset;
+pub use columns::{is_address, is_unset, normalized};
 pub use report::{ActionRow, Report, Verdict};
 pub use steps::local_day_start;
 
@@ -32,8 +32,9 @@ pub struct Question<'a> {
     pub segments: &'a BTreeMap<String, Segment>,
     /// Numbers of the campaigns whose contacts may be in this one at the same time, itself included.
     pub tolerated: Vec<i32>,
-    /// Campaigns of higher rank may want the same contacts; they are listed in `wanted`.
-    pub rivals: bool,
+    /// Numbers of the campaigns that go first and have a say in this one; whom they want is listed in
+    /// `wanted`. Others may be listed there too, this one included.
+    pub above: Vec<i32>,
     pub as_of: DateTime<Utc>,
     /// How many enrollments the daily limit still admits today; `None` is no limit.
     pub remaining_today: Option<i64>,
@@ -144,7 +145,7 @@ pub async fn verdicts(
     people: &[Uuid],
 ) -> Result<Vec<Verdict>, StoreError> {
     let Statement { text, binds } =
-        Statement::new(question, |_, binds| steps::Steps::verdict_tail(binds, people));
+        Statement::new(question, |steps, binds| steps.verdict_tail(binds, people));
     let doing = "explain a contact";
     let rows =
         sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)

@@ -1,6 +1,11 @@
 //! What integration tests share. Never asserts anything itself.
 
 pub(crate) mod db;
+pub(crate) mod generate;
+pub(crate) mod naive;
+pub(crate) mod process;
+pub(crate) mod project;
+pub(crate) mod receiver;
 
 use std::os::unix::fs::PermissionsExt;
 
