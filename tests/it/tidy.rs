@@ -26,7 +26,6 @@ const MOST_LINES: usize = 600;
 const MANY_LINES: usize = 400;
 const LONG: &[(&str, &str)] = &[
     ("src/store/diff/steps.rs", "one statement, step by step in the order in which it runs"),
-    ("src/manifest/operator.rs", "every operator in one table-like place"),
     ("src/store/segment.rs", "what people ask of one segment, over one set of row readers"),
 ];
 
@@ -86,9 +85,8 @@ fn named(text: &str, depth: usize) -> BTreeSet<String> {
 
 /// The first names of `a::b`, or of each path in `{a::b, c::{d, e}}`.
 fn heads(path: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-    };
+    let word =
+        |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let Some(group) = path.strip_prefix('{') else { return vec![word(path)] };
     let mut heads = Vec::new();
     let (mut depth, mut start) = (0, 0);
@@ -113,7 +111,7 @@ fn heads(path: &str) -> Vec<String> {
 #[test]
 fn imports_go_down() {
     assert_eq!(heads("{audience::{Binds, funnel}, model, store::\nStore}"), ["audience", "model", "store"]);
-    assert_eq!(named("use super::cli::x; // crate::web\nuse crate::model::A;", 1).len(), 2);
+    assert_eq!(named("use super::cli::x;\n// crate::web\nuse crate::model::A;", 1).len(), 2);
     let mut wrong = Vec::new();
     for (path, text) in sources(&["src"]) {
         let inside: Vec<&str> = path.trim_end_matches(".rs").split('/').skip(1).collect();
@@ -199,7 +197,11 @@ fn readme_commands() -> Vec<Vec<String>> {
 #[test]
 fn commands_in_the_readme_exist() {
     let commands = readme_commands();
-    assert_eq!(commands.first().map(Vec::as_slice), Some(["demo".to_owned()].as_slice()), "README opens with it");
+    assert_eq!(
+        commands.first().map(Vec::as_slice),
+        Some(["demo".to_owned()].as_slice()),
+        "README opens with it"
+    );
     assert!(commands.len() > 10);
     let help = outreachd(&["--help"]);
     for words in commands {
