@@ -1,6 +1,8 @@
 //! What integration tests share. Never asserts anything itself.
 
 pub(crate) mod db;
+pub(crate) mod model;
+pub(crate) mod world;
 
 use std::os::unix::fs::PermissionsExt;
 
