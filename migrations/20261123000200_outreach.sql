@@ -85,6 +85,14 @@ create table outreach.pushes (
 -- so that a claim stays an update in place.
 create unique index pushes_one_open on outreach.pushes (campaign_number, employee_id) where settled_at is null;
 
+-- Companies whose status a campaign's `write_back` changed for as long as somebody of theirs is enrolled.
+create table outreach.companies_in_flight (
+    company_id     uuid primary key,
+    status_before  text,
+    status_written text not null,
+    since          timestamptz not null
+);
+
 -- Standing reasons never to write to an address (`a@b.co`) or a whole domain (`@b.co`).
 create table outreach.suppressions (
     target     text primary key check (target = lower(btrim(target)) and target like '%@%'),
@@ -215,7 +223,8 @@ declare
     api_role text;
 begin
     foreach t in array array['campaigns', 'enrollments', 'pushes', 'suppressions', 'reconciles',
-                             'leases', 'imports', 'events'] loop
+                             'leases', 'imports', 'events',
+                             'companies_in_flight'] loop
         execute format('alter table outreach.%I enable row level security', t);
     end loop;
     revoke all on schema outreach from public;

@@ -11,8 +11,9 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
 use super::binds::{Bind, Binds};
-use super::field::column;
+use super::field::{column, literal};
 use super::json;
+use super::sql_clause::check_sql;
 use super::text::{like_literal, like_pattern, word_pattern};
 use crate::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Test};
 
@@ -91,8 +92,12 @@ impl Compiler<'_, '_> {
             Rule::Not(inner) => format!("({}) is not true", self.rule(inner)),
             Rule::Test(clause) => comparison(clause, self.scope.as_of, self.binds),
             Rule::InSegment(name) => self.segment(name),
-            // On lines of its own: a trailing comment must not swallow the bracket.
-            Rule::Sql(clause) => format!("(\n{}\n)", clause.text),
+            // On lines of its own: a trailing comment must not swallow the bracket. Text that would reach
+            // outside its brackets fails the statement with the reason: false would hold below `not`.
+            Rule::Sql(clause) => match check_sql(&clause.text) {
+                Ok(()) => format!("(\n{}\n)", clause.text),
+                Err(error) => format!("{}::boolean", literal(&format!("sql clause: {error}"))),
+            },
         }
     }
 
@@ -190,7 +195,14 @@ fn compare(field: &FieldRef, operator: &str, value: &Scalar, binds: &mut Binds) 
         (Kind::Uuid, Scalar::Uuid(id)) => Bind::Uuid(*id),
         _ => return "false".to_owned(),
     };
-    format!("{} {operator} {}", column(field), binds.add(bind))
+    format!("{} {operator} {}", operand(field), binds.add(bind))
+}
+
+/// The column to compare. A database that was there before us may hold money as `real`, whose 0.1 equals
+/// no decimal 0.1; on `numeric` the cast is none.
+fn operand(field: &FieldRef) -> String {
+    let cast = if field.field.kind == Kind::Decimal { "::numeric" } else { "" };
+    format!("{}{cast}", column(field))
 }
 
 /// Whether the value is one of a list; texts, whole numbers and ids as one array, so that the
@@ -212,7 +224,7 @@ fn one_of(field: &FieldRef, values: &[Scalar], binds: &mut Binds) -> String {
         _ => None,
     };
     if let Some(array) = array {
-        return format!("{} = any({})", column(field), binds.add(array));
+        return format!("{} = any({})", operand(field), binds.add(array));
     }
     if values.is_empty() {
         return "false".to_owned();
@@ -229,7 +241,9 @@ fn texts(values: &[Scalar]) -> Option<Vec<String>> {
     all(values, |value| if let Scalar::Text(text) = value { Some(text.clone()) } else { None })
 }
 
-/// A comparison in time; a day stands for its beginning in UTC.
+/// A comparison in time; a day stands for its beginning in UTC. On columns of the reference's types the
+/// answer does not depend on the session; where a database that was there before us has another of the
+/// date types, PostgreSQL converts by the session's time zone, which sqlx sets to UTC.
 fn moment(field: &FieldRef, operator: &str, value: &Scalar, binds: &mut Binds) -> String {
     let at = match value {
         Scalar::Timestamp(at) => *at,
@@ -286,3 +300,49 @@ const EARLIEST: DateTime<Utc> = match NaiveDate::from_ymd_opt(-4700, 1, 1) {
     Some(day) => day.and_time(NaiveTime::MIN).and_utc(),
     None => DateTime::<Utc>::UNIX_EPOCH,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SqlClause;
+
+    fn compiled(rule: &Rule) -> (String, Binds) {
+        let (segments, mut binds) = (BTreeMap::new(), Binds::default());
+        let scope = Scope { segments: &segments, as_of: DateTime::UNIX_EPOCH };
+        (predicate(rule, &scope, &mut binds), binds)
+    }
+
+    fn is(field: &str, op: Op) -> Rule {
+        Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op })
+    }
+
+    #[test]
+    fn plain_comparisons_stay_plain_and_values_are_bound() {
+        let text = Scalar::Text("x' or true --".to_owned());
+        let rule = Rule::All(vec![
+            is("company.segment", Op::Eq(text.clone())),
+            Rule::Not(Box::new(is("employee.position", Op::Eq(text.clone())))),
+        ]);
+        let (sql, binds) = compiled(&rule);
+        assert_eq!(sql, "(c.segment = $1::text and (e.position = $1::text) is not true)");
+        assert_eq!(binds.values(), [Bind::Text("x' or true --".to_owned())]);
+    }
+
+    #[test]
+    fn a_sql_clause_cannot_leave_its_brackets() {
+        let sql = |text: &str| compiled(&Rule::Sql(SqlClause { text: text.to_owned(), at: String::new() })).0;
+        assert_eq!(sql("e.id is null -- )"), "(\ne.id is null -- )\n)");
+        assert!(sql("true) or (true").starts_with("'sql clause: brackets do not match"));
+        assert!(sql("e.id = $1").ends_with("write the value itself'::boolean"));
+    }
+
+    #[test]
+    fn a_day_is_its_first_instant() {
+        let at = |text: &str| Scalar::Timestamp(text.parse().unwrap());
+        let bound = |op: Op| compiled(&is("company.registration_date", op)).1.values().to_vec();
+        let day = |text: &str| vec![Bind::Date(text.parse().unwrap())];
+        assert_eq!(bound(Op::Before(at("2024-02-29T00:00:00Z"))), day("2024-02-29"));
+        assert_eq!(bound(Op::Before(at("2024-02-29T00:00:01Z"))), day("2024-03-01"));
+        assert_eq!(bound(Op::After(at("2024-02-29T00:00:01Z"))), day("2024-02-29"));
+    }
+}

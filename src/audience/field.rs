@@ -31,7 +31,7 @@ fn keys(field: &FieldRef) -> String {
 }
 
 /// A quoted literal that reads the same whatever `standard_conforming_strings` says.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     // PostgreSQL's text has no zero character, so no stored key has one either.
     let quoted = text.replace('\0', "\u{FFFD}").replace('\'', "''");
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }

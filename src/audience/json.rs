@@ -10,6 +10,10 @@ use super::binds::{Bind, Binds};
 use super::field::{column, document};
 use crate::model::{FieldRef, Scalar};
 
+// No backslashes: a plain literal reads the same whatever `standard_conforming_strings` says.
+const DAY: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+const TIME: &str = "[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?";
+
 pub(super) fn compare(field: &FieldRef, operator: &str, value: &Scalar, binds: &mut Binds) -> String {
     let text = match value {
         Scalar::Int(number) => {
@@ -48,11 +52,9 @@ pub(super) fn instant(field: &FieldRef, operator: &str, at: DateTime<Utc>, binds
     let at = at.with_year(year).unwrap_or(at);
     let at = binds.add(Bind::Text(at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()));
     let completed = format!(
-        "case when {text} ~ '^\\d{{4}}-\\d\\d-\\d\\d$' then {text} || 'T00:00:00+00:00' \
-         when {text} ~ '^\\d{{4}}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(\\.\\d{{1,6}})?Z?$' \
-         then rtrim({text}, 'Z') || '+00:00' \
-         when {text} ~ '^\\d{{4}}-\\d\\d-\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(\\.\\d{{1,6}})?[+-]\\d\\d:\\d\\d$' \
-         then {text} end"
+        "case when {text} ~ '^{DAY}$' then {text} || 'T00:00:00+00:00' \
+         when {text} ~ '^{DAY}{TIME}Z?$' then rtrim({text}, 'Z') || '+00:00' \
+         when {text} ~ '^{DAY}{TIME}[+-][0-9]{{2}}:[0-9]{{2}}$' then {text} end"
     );
     format!(
         "jsonb_path_exists_tz(to_jsonb({completed}), '$.datetime() ? (@ {operator} $at.datetime())', \

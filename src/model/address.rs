@@ -28,9 +28,8 @@ pub fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.split_once('@') else {
         return false;
     };
-    let clean = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| !"@,;:<>()[]\"\\".contains(c) && !is_blank(c))
-    };
+    let clean =
+        |part: &str| !part.is_empty() && part.chars().all(|c| !"@,;:<>()[]\"\\".contains(c) && !is_blank(c));
     clean(local)
         && clean(domain)
         && local.len() <= 64

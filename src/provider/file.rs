@@ -46,13 +46,21 @@ impl<'c> FileProvider<'c> {
         self.dir.join(format!("campaign-{}.jsonl", to.number))
     }
 
-    fn append(&self, to: &Destination, items: &[Item]) -> io::Result<()> {
+    /// The campaign's file, ours alone until it is dropped, and its length up to the last whole line.
+    fn open(&self, to: &Destination) -> io::Result<(File, u64)> {
         fs::create_dir_all(&self.dir)?;
         let path = self.path(to);
         let fresh = !path.exists();
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
         file.lock()?;
+        if fresh {
+            File::open(&self.dir)?.sync_all()?;
+        }
         let end = cut_torn_line(&mut file)?;
+        Ok((file, end))
+    }
+
+    fn append(&self, mut file: File, end: u64, to: &Destination, items: &[Item]) -> io::Result<()> {
         let at = self.clock.now().to_rfc3339_opts(SecondsFormat::Millis, true);
         let mut lines = Vec::with_capacity(items.len() * 256);
         for item in items {
@@ -78,9 +86,6 @@ impl<'c> FileProvider<'c> {
             file.sync_data()?;
             return Err(error);
         }
-        if fresh {
-            File::open(&self.dir)?.sync_all()?;
-        }
         Ok(())
     }
 
@@ -92,6 +97,8 @@ impl<'c> FileProvider<'c> {
             }
             Err(error) => return Err(error),
         };
+        // A line that was written by a process that died may be in memory only.
+        file.sync_data()?;
         let wanted: HashSet<String> = items.iter().map(|item| item.key.to_string()).collect();
         let mut found = HashSet::new();
         let mut reader = BufReader::with_capacity(1 << 16, file);
@@ -141,12 +148,19 @@ fn cut_torn_line(file: &mut File) -> io::Result<u64> {
 
 impl Provider for FileProvider<'_> {
     fn perform<'a>(&'a self, to: &'a Destination, items: &'a [Item]) -> BoxFuture<'a, Answer> {
-        let answer = match self.append(to, items) {
-            Ok(()) => Answer::Items(vec![Verdict::Accepted; items.len()]),
-            // Whether the lines reached the disk is for the look-up to say.
+        let answer = match self.open(to) {
+            Ok((file, end)) => match self.append(file, end, to, items) {
+                Ok(()) => Answer::Items(vec![Verdict::Accepted; items.len()]),
+                // Whether the lines reached the disk is for the look-up to say.
+                Err(error) => {
+                    let reason = format!("could not append to the outbox file: {error}");
+                    Answer::Items(vec![Verdict::InDoubt(reason); items.len()])
+                }
+            },
             Err(error) => {
-                let reason = format!("could not append to the outbox file: {error}");
-                Answer::Items(vec![Verdict::InDoubt(reason); items.len()])
+                let path = self.path(to);
+                let reason = format!("could not open the outbox file {}: {error}", path.display());
+                Answer::Whole(Verdict::Misconfigured(reason))
             }
         };
         Box::pin(async move { answer })
@@ -157,10 +171,9 @@ impl Provider for FileProvider<'_> {
         to: &'a Destination,
         items: &'a [Item],
     ) -> BoxFuture<'a, Result<Vec<Presence>, ProviderError>> {
-        let found = self.find(to, items).map_err(|source| ProviderError::File {
-            path: self.path(to).display().to_string(),
-            source,
-        });
+        let found = self
+            .find(to, items)
+            .map_err(|source| ProviderError::File { path: self.path(to).display().to_string(), source });
         Box::pin(async move { found })
     }
 

@@ -74,6 +74,12 @@ pub trait Provider: Send + Sync {
         items: &'a [Item],
     ) -> BoxFuture<'a, Result<Vec<Presence>, ProviderError>>;
 
+    /// Whether it tells a second delivery of an item from the first by its key, so that an item in doubt
+    /// may be sent again.
+    fn dedupes(&self) -> bool {
+        false
+    }
+
     /// Longest time one call can take; a lease must outlast it or be renewed meanwhile.
     fn timeout(&self) -> Duration;
 }

@@ -126,7 +126,9 @@ impl<'c> WebhookProvider<'c> {
         let now = self.clock.now();
         let body = match body(to, items, now) {
             Ok(body) => body,
-            Err(error) => return Answer::Whole(Verdict::Refused(format!("cannot be written as JSON: {error}"))),
+            Err(error) => {
+                return Answer::Whole(Verdict::Refused(format!("cannot be written as JSON: {error}")));
+            }
         };
         // New for each call: the receiver tells deliveries apart by item, not by message.
         let mut hasher = Sha256::new();
@@ -152,21 +154,8 @@ impl<'c> WebhookProvider<'c> {
                 after: None,
                 reason: "could not connect to the webhook".to_owned(),
             }),
-            Err(error) if error.is_timeout() => self.lost("the webhook did not answer in time", items),
-            Err(_) => self.lost("the connection broke before the answer", items),
-        }
-    }
-
-    /// The items may have arrived. A receiver that dedupes gets them again; another must be asked.
-    fn lost(&self, reason: &str, items: &[Item]) -> Answer {
-        Answer::Items(vec![self.lost_item(reason); items.len()])
-    }
-
-    fn lost_item(&self, reason: &str) -> Verdict {
-        if self.idempotent {
-            Verdict::Retry { after: None, reason: reason.to_owned() }
-        } else {
-            Verdict::InDoubt(reason.to_owned())
+            Err(error) if error.is_timeout() => lost("the webhook did not answer in time", items),
+            Err(_) => lost("the connection broke before the answer", items),
         }
     }
 
@@ -186,35 +175,14 @@ impl<'c> WebhookProvider<'c> {
             | StatusCode::METHOD_NOT_ALLOWED
             | StatusCode::GONE => Answer::Whole(Verdict::Misconfigured(reason)),
             status if status.is_redirection() => Answer::Whole(Verdict::Misconfigured(reason)),
-            StatusCode::REQUEST_TIMEOUT => self.lost(&reason, items),
+            StatusCode::REQUEST_TIMEOUT => lost(&reason, items),
             status if status.is_client_error() => Answer::Whole(Verdict::Refused(reason)),
-            status if !status.is_success() => self.lost(&reason, items),
+            status if !status.is_success() => lost(&reason, items),
             _ => match read_bounded(response).await {
-                Some(body) => self.results(&body, items),
-                None => self.lost("the webhook's answer broke off or is too large", items),
+                Some(body) => results(&body, items),
+                None => lost("the webhook's answer broke off or is too large", items),
             },
         }
-    }
-
-    fn results(&self, body: &[u8], items: &[Item]) -> Answer {
-        let Ok(Results { results }) = serde_json::from_slice(body) else {
-            return self.lost("the webhook's answer is not {\"results\": [...]}", items);
-        };
-        let mut by_key: HashMap<String, ItemResult> =
-            results.into_iter().map(|result| (result.key.clone(), result)).collect();
-        let verdict = |item: &Item| {
-            let Some(result) = by_key.remove(&item.key.to_string()) else {
-                return self.lost_item("the webhook's answer does not mention the item");
-            };
-            let reason = result.reason.unwrap_or_else(|| "no reason given".to_owned());
-            match result.status.as_str() {
-                "accepted" => Verdict::Accepted,
-                "refused" => Verdict::Refused(reason),
-                "retry" => Verdict::Retry { after: None, reason },
-                _ => self.lost_item("the webhook's answer has an unknown status"),
-            }
-        };
-        Answer::Items(items.iter().map(verdict).collect())
     }
 
     async fn ask(&self, key: &str) -> Result<Presence, ProviderError> {
@@ -244,6 +212,36 @@ impl<'c> WebhookProvider<'c> {
         }
         Ok(found)
     }
+}
+
+/// The items may have arrived.
+fn lost(reason: &str, items: &[Item]) -> Answer {
+    Answer::Items(vec![lost_item(reason); items.len()])
+}
+
+fn lost_item(reason: &str) -> Verdict {
+    Verdict::InDoubt(reason.to_owned())
+}
+
+fn results(body: &[u8], items: &[Item]) -> Answer {
+    let Ok(Results { results }) = serde_json::from_slice(body) else {
+        return lost("the webhook's answer is not {\"results\": [...]}", items);
+    };
+    let mut by_key: HashMap<String, ItemResult> =
+        results.into_iter().map(|result| (result.key.clone(), result)).collect();
+    let verdict = |item: &Item| {
+        let Some(result) = by_key.remove(&item.key.to_string()) else {
+            return lost_item("the webhook's answer does not mention the item");
+        };
+        let reason = result.reason.unwrap_or_else(|| "no reason given".to_owned());
+        match result.status.as_str() {
+            "accepted" => Verdict::Accepted,
+            "refused" => Verdict::Refused(reason),
+            "retry" => Verdict::Retry { after: None, reason },
+            _ => lost_item("the webhook's answer has an unknown status"),
+        }
+    };
+    Answer::Items(items.iter().map(verdict).collect())
 }
 
 fn body(to: &Destination, items: &[Item], now: DateTime<Utc>) -> Result<Vec<u8>, serde_json::Error> {
@@ -293,6 +291,10 @@ impl Provider for WebhookProvider<'_> {
         items: &'a [Item],
     ) -> BoxFuture<'a, Result<Vec<Presence>, ProviderError>> {
         Box::pin(self.presences(items))
+    }
+
+    fn dedupes(&self) -> bool {
+        self.idempotent
     }
 
     fn timeout(&self) -> Duration {

@@ -14,7 +14,9 @@ pub(super) fn check(campaign: &Campaign, report: &Report) -> Option<Blocked> {
     if campaign.membership == Membership::Mirror && left > 0 && left >= rest {
         return Some(Blocked {
             guard: Guard::EmptyAudience,
-            message: format!("the audience came out empty, so all {left} enrolled contacts would be withdrawn"),
+            message: format!(
+                "the audience came out empty, so all {left} enrolled contacts would be withdrawn"
+            ),
         });
     }
     let percent = i64::from(safety.max_withdraw_percent);

@@ -31,8 +31,7 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
-        let mut transaction =
-            context.pool.begin().await.map_err(StoreError::on(doing))?;
+        let mut transaction = context.pool.begin().await.map_err(StoreError::on(doing))?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
@@ -60,22 +59,26 @@ impl<'a> Planner<'a> {
     }
 
     /// What applying the campaign would do, with up to `samples` actions of each kind.
-    pub async fn campaign(&mut self, campaign: &Campaign, samples: i64) -> Result<CampaignPlan, ReconcileError> {
+    pub async fn campaign(
+        &mut self,
+        campaign: &'a Campaign,
+        samples: i64,
+    ) -> Result<CampaignPlan, ReconcileError> {
         let question = match self.question(campaign).await? {
             Ok(question) => question,
             Err(message) => return Ok(self.cannot_tell(campaign, message)),
         };
-        match self.try_statement(async |connection| diff::report(connection, &question, samples).await).await? {
+        match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
             Ok(report) => Ok(self.describe(campaign, report)),
             Err(message) => Ok(self.cannot_tell(campaign, message)),
         }
     }
 
     /// How many contacts are left after each clause of the campaign's segment.
-    pub async fn funnel(&mut self, campaign: &Campaign) -> Result<Vec<FunnelStep>, ReconcileError> {
+    pub async fn funnel(&mut self, campaign: &'a Campaign) -> Result<Vec<FunnelStep>, ReconcileError> {
         let question = self.plain_question(campaign, None);
         let segments = question.segments;
-        let left = self.try_statement(async |connection| diff::funnel(connection, &question).await).await?;
+        let left = self.try_read(async |connection| diff::funnel(connection, &question).await).await?;
         let Some(segment) = segments.get(&campaign.segment) else { return Ok(Vec::new()) };
         let labels = std::iter::once("all contacts".to_owned())
             .chain(segment.rule.clauses().iter().map(ToString::to_string));
@@ -88,7 +91,7 @@ impl<'a> Planner<'a> {
     /// Every action of the campaign in a stable order.
     pub async fn each_action<E: From<StoreError> + From<ReconcileError>>(
         &mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         mut visit: impl FnMut(Action) -> Result<(), E>,
     ) -> Result<(), E> {
         let Ok(question) = self.question(campaign).await? else { return Ok(()) };
@@ -99,7 +102,7 @@ impl<'a> Planner<'a> {
     /// Where some contacts stand in the campaign.
     pub async fn verdicts(
         &mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         people: &[uuid::Uuid],
     ) -> Result<Vec<diff::Verdict>, ReconcileError> {
         match self.question(campaign).await? {
@@ -117,11 +120,11 @@ impl<'a> Planner<'a> {
     /// Records the plan's actions and the pass, and commits: from here on they are promises.
     pub async fn record(
         mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         plan: &CampaignPlan,
         what: Record,
         pass: &Pass,
-        _planner: &Lease,
+        planner: &Lease,
     ) -> Result<u64, ReconcileError> {
         let nothing = match what {
             Record::Everything => plan.changes() == 0,
@@ -132,17 +135,21 @@ impl<'a> Planner<'a> {
         if !nothing && let Ok(question) = self.question(campaign).await? {
             recorded = diff::record(&mut self.transaction, &question, what, pass.id).await?;
         }
-        self.transaction
-            .commit()
-            .await
-            .map_err(StoreError::on("record the pushes"))?;
+        // Whoever took over has planned anew, and its limits know nothing of these.
+        if !planner.is_surely_held() {
+            return Err(ReconcileError::LeaseLost(planner.name.clone()));
+        }
+        self.transaction.commit().await.map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)
     }
 
     /// The campaign's question, after what campaigns of higher rank want has been worked out.
     ///
     /// The inner error is the reason why nothing can be said.
-    async fn question(&mut self, campaign: &Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
+    async fn question(
+        &mut self,
+        campaign: &'a Campaign,
+    ) -> Result<Result<Question<'a>, String>, ReconcileError> {
         let above: Vec<&'a Campaign> =
             self.manifest.campaigns.iter().filter(|other| has_a_say(other, campaign)).collect();
         if !above.is_empty() && self.wants.is_empty() {
@@ -171,10 +178,8 @@ impl<'a> Planner<'a> {
         Ok(Ok(question))
     }
 
-    fn plain_question(&self, campaign: &Campaign, remaining_today: Option<i64>) -> Question<'a> {
+    fn plain_question(&self, campaign: &'a Campaign, remaining_today: Option<i64>) -> Question<'a> {
         let manifest = self.manifest;
-        // The manifest's own campaign outlives every question; the argument may not.
-        let declared = manifest.campaigns.iter().find(|known| known.number == campaign.number);
         let mut tolerated: Vec<i32> = manifest
             .campaigns
             .iter()
@@ -183,7 +188,7 @@ impl<'a> Planner<'a> {
             .collect();
         tolerated.push(campaign.number);
         Question {
-            campaign: declared.unwrap_or(&manifest.campaigns[0]),
+            campaign,
             segments: &manifest.segments,
             tolerated,
             above: Vec::new(),
@@ -194,35 +199,50 @@ impl<'a> Planner<'a> {
         }
     }
 
-    async fn add_wants(&mut self, first: &Campaign) -> Result<Option<String>, ReconcileError> {
+    async fn add_wants(&mut self, first: &'a Campaign) -> Result<Option<String>, ReconcileError> {
         let question = match Box::pin(self.question(first)).await? {
             Ok(question) => question,
             Err(message) => return Ok(Some(message)),
         };
-        let added = self
-            .try_statement(async |connection| diff::add_wanted(connection, &question).await)
-            .await?;
+        let added =
+            self.guarded(async |connection| diff::add_wanted(connection, &question).await, true).await?;
         Ok(added.err())
     }
 
-    /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
-    async fn try_statement<T>(
+    /// A read with operator text in it; nothing it calls can write.
+    async fn try_read<T>(
         &mut self,
         statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
     ) -> Result<Result<T, String>, ReconcileError> {
-        let doing = "set a savepoint";
-        let mut savepoint =
-            self.transaction.begin().await.map_err(StoreError::on(doing))?;
-        match statement(&mut savepoint).await {
-            Ok(value) => {
-                savepoint.commit().await.map_err(StoreError::on(doing))?;
-                Ok(Ok(value))
-            }
+        let read_only = async |connection: &mut sqlx::PgConnection| {
+            sqlx::query("set local transaction_read_only = on")
+                .execute(&mut *connection)
+                .await
+                .map_err(StoreError::on("make the plan's read safe"))?;
+            statement(connection).await
+        };
+        self.guarded(read_only, false).await
+    }
+
+    /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
+    /// What it did (settings, rows) is kept only if asked for.
+    async fn guarded<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
+        keep: bool,
+    ) -> Result<Result<T, String>, ReconcileError> {
+        let on = || StoreError::on("set a savepoint");
+        let mut savepoint = self.transaction.begin().await.map_err(on())?;
+        let result = statement(&mut savepoint).await;
+        if keep && result.is_ok() {
+            savepoint.commit().await.map_err(on())?;
+        } else {
+            savepoint.rollback().await.map_err(on())?;
+        }
+        match result {
+            Ok(value) => Ok(Ok(value)),
             Err(error) => match error.statement_fault() {
-                Some(message) => {
-                    savepoint.rollback().await.map_err(StoreError::on(doing))?;
-                    Ok(Err(message))
-                }
+                Some(message) => Ok(Err(message)),
                 None => Err(error.into()),
             },
         }

@@ -12,6 +12,7 @@ use super::render::FieldRenderer;
 use super::{Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
+use crate::store::Lease;
 use crate::store::pushes::{self, Claimed, Outcome, Settled};
 
 /// What the push phase did.
@@ -38,9 +39,7 @@ pub(super) async fn all_due(
     let mut pushed = Pushed::default();
     match hand_over_due(context, campaign, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => {
-            Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) })
-        }
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) }),
     }
 }
 
@@ -66,12 +65,15 @@ async fn hand_over_due(
                 if batch.dropped > 0 {
                     continue;
                 }
-                match wait_for_due(context, campaign, deadline).await? {
-                    true => continue,
-                    false => return Ok(()),
+                if wait_for_due(context, campaign, deadline).await? {
+                    continue;
                 }
+                // One that was put off and went through later in this pass is not put off.
+                pushed.settled.retry = pushes::put_off(context.pool, campaign.number).await?;
+                return Ok(());
             }
-            let handed = hand_over(provider.as_ref(), &to, &renderer, batch.pushes, context.clock.now()).await;
+            let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
+            let handed = hand_over(&call, &renderer, batch.pushes, context.clock.now()).await?;
             let now = context.clock.now();
             let done = pushes::settle(context.pool, campaign, &lease, now, &handed.outcomes).await?;
             info!(
@@ -113,6 +115,23 @@ async fn wait_for_due(
     Ok(true)
 }
 
+/// Where one batch goes, and by what right.
+struct Call<'a> {
+    provider: &'a dyn Provider,
+    to: &'a Destination,
+    lease: &'a Lease,
+}
+
+impl Call<'_> {
+    /// One call. A process that slept through its lease calls nobody: another one has its pushes now.
+    async fn perform(&self, items: &[Item]) -> Result<Answer, ReconcileError> {
+        if !self.lease.is_surely_held() {
+            return Err(ReconcileError::LeaseLost(self.lease.name.clone()));
+        }
+        Ok(self.provider.perform(self.to, items).await)
+    }
+}
+
 struct Handed {
     outcomes: Vec<Outcome>,
     /// The provider stops here; its pushes go back without having burned an attempt.
@@ -120,12 +139,11 @@ struct Handed {
 }
 
 async fn hand_over(
-    provider: &dyn Provider,
-    to: &Destination,
+    call: &Call<'_>,
     renderer: &FieldRenderer,
     pushes: Vec<Claimed>,
     now: DateTime<Utc>,
-) -> Handed {
+) -> Result<Handed, ReconcileError> {
     let mut handed = Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None };
     let mut items = Vec::with_capacity(pushes.len());
     let mut attempts = Vec::with_capacity(pushes.len());
@@ -139,14 +157,15 @@ async fn hand_over(
             }
         }
     }
-    let verdicts = perform(provider, to, &items).await;
+    let verdicts = perform(call, &items).await?;
+    let dedupes = call.provider.dedupes();
     for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
         if let Verdict::Misconfigured(message) = &verdict {
             handed.misconfigured.get_or_insert_with(|| message.clone());
         }
-        handed.outcomes.push(outcome(item, verdict, attempts, renderer, now));
+        handed.outcomes.push(outcome(item, verdict, attempts, dedupes, renderer, now));
     }
-    handed
+    Ok(handed)
 }
 
 /// The item that goes out, or the outcome of a contact whose fields cannot be made.
@@ -162,6 +181,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         Ok(fields) => Ok(Item { key, action, email, fields }),
         Err(error) => Err(Box::new(Outcome {
             key,
+            action,
             state: PushState::Refused,
             answer: Some(error.to_string()),
             not_before: None,
@@ -173,14 +193,14 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
 
 /// Verdicts in the order of the items. A call that is refused as a whole is cut in halves until the
 /// item at fault stands alone.
-async fn perform(provider: &dyn Provider, to: &Destination, items: &[Item]) -> Vec<Verdict> {
+async fn perform(call: &Call<'_>, items: &[Item]) -> Result<Vec<Verdict>, ReconcileError> {
     let mut verdicts = Vec::with_capacity(items.len());
     let mut waiting = VecDeque::from([items]);
     while let Some(part) = waiting.pop_front() {
         if part.is_empty() {
             continue;
         }
-        match provider.perform(to, part).await {
+        match call.perform(part).await? {
             Answer::Items(answers) => {
                 let missing = part.len().saturating_sub(answers.len());
                 verdicts.extend(answers.into_iter().take(part.len()));
@@ -197,47 +217,53 @@ async fn perform(provider: &dyn Provider, to: &Destination, items: &[Item]) -> V
                 let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
                 verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
                 if ends {
-                    verdicts.extend(waiting.drain(..).flat_map(|rest| {
-                        std::iter::repeat_n(verdict.clone(), rest.len())
-                    }));
+                    verdicts.extend(
+                        waiting.drain(..).flat_map(|rest| std::iter::repeat_n(verdict.clone(), rest.len())),
+                    );
                 }
             }
         }
     }
-    verdicts
+    Ok(verdicts)
 }
 
 fn outcome(
     item: Item,
     verdict: Verdict,
     attempts: i16,
+    dedupes: bool,
     renderer: &FieldRenderer,
     now: DateTime<Utc>,
 ) -> Outcome {
     let key = item.key;
-    let rendered = (!renderer.is_plain() && item.action != ActionKind::Withdraw).then_some(item.fields);
+    let action = item.action;
+    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
+    let wait = |after: Option<Duration>| {
+        let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
+        TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1))
+    };
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
         Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
-        Verdict::Retry { after, reason } => {
-            let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
-            let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1));
-            (PushState::Retry, Some(reason), Some(now + wait), None)
-        }
+        Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
         Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
+        // May be sent again, and must be remembered as perhaps there: a stop may come first.
+        Verdict::InDoubt(reason) if dedupes => {
+            (PushState::Retry, Some(reason), Some(now + wait(None)), Some(true))
+        }
         Verdict::InDoubt(reason) => {
             warn!(push = %key, "in doubt");
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, state, answer, not_before, rendered, doubted }
+    Outcome { key, action, state, answer, not_before, rendered, doubted }
 }
 
 /// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
 fn backoff(attempts: i16, salt: u128) -> Duration {
     let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_secs(3600));
-    full - full.mul_f64((salt % 1000) as f64 / 4000.0)
+    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
+    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
 }
 
 #[cfg(test)]
@@ -248,7 +274,7 @@ mod tests {
     fn backing_off_doubles_up_to_an_hour() {
         assert_eq!(backoff(1, 0), Duration::from_millis(500));
         assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_secs(3600));
+        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
         assert!(backoff(3, 999) < backoff(3, 1));
     }
 }

@@ -4,7 +4,8 @@
 //! need the lease check the token, so a holder that slept through its end can settle nothing.
 //! Not session locks: they must work behind a transaction-mode pooler.
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -12,18 +13,26 @@ use uuid::Uuid;
 use super::StoreError;
 
 /// Proof that this process holds a lease; statements take it as an argument.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Lease {
     pub name: String,
     pub token: i64,
     holder: Uuid,
     length: Duration,
+    /// By our own clock, and counted from before the database was asked: never later than its end there.
+    good_until: Mutex<Instant>,
 }
 
 impl Lease {
     /// How often a holder renews.
     pub fn renewal(&self) -> Duration {
         self.length / 3
+    }
+
+    /// Whether nobody else can have taken over yet. To be asked where no statement checks the token: a
+    /// process that was stopped for a while must not go on with what it had in hand.
+    pub fn is_surely_held(&self) -> bool {
+        Instant::now() < *self.good_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -44,6 +53,7 @@ pub async fn acquire(
     holder: Uuid,
     length: Duration,
 ) -> Result<Option<Lease>, StoreError> {
+    let good_until = Mutex::new(Instant::now() + length);
     let token: Option<i64> = sqlx::query_scalar(
         "insert into outreach.leases as l (name, holder, token, until)
          values ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
@@ -58,11 +68,12 @@ pub async fn acquire(
     .fetch_optional(pool)
     .await
     .map_err(StoreError::on("take a lease"))?;
-    Ok(token.map(|token| Lease { name, token, holder, length }))
+    Ok(token.map(|token| Lease { name, token, holder, length, good_until }))
 }
 
 /// Puts the end off; false when somebody else has taken over.
 pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
+    let good_until = Instant::now() + lease.length;
     let renewed = sqlx::query(
         "update outreach.leases
          set until = clock_timestamp() + $3 * interval '1 millisecond'
@@ -74,7 +85,11 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
     .execute(pool)
     .await
     .map_err(StoreError::on("renew a lease"))?;
-    Ok(renewed.rows_affected() == 1)
+    let renewed = renewed.rows_affected() == 1;
+    if renewed {
+        *lease.good_until.lock().unwrap_or_else(PoisonError::into_inner) = good_until;
+    }
+    Ok(renewed)
 }
 
 /// Gives the lease back, so that nobody has to wait for its end. The token stays.

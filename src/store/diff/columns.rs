@@ -22,7 +22,8 @@ pub fn is_address(email: &str) -> String {
 
 /// Characters of no address, in a bracket expression: blanks, controls, and what makes a header or
 /// a list. Spelled out, because character classes depend on the database's locale.
-const FORBIDDEN: &str = r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
+const FORBIDDEN: &str =
+    r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
 
 /// What a text is trimmed of: the blanks of Unicode, as in `outreach.address`.
 const BLANKS: &str = r"E' \t\n\u000b\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'";
@@ -53,7 +54,7 @@ fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
         })
         .flatten()
         .collect();
-    reads.sort_by_key(|from| from.to_string());
+    reads.sort_by_key(ToString::to_string);
     reads.dedup();
     reads
 }
@@ -124,8 +125,7 @@ pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
 /// What templates read, as `{"company": {...}, "employee": {...}}` with unset columns left out,
 /// or `null` when the campaign has no template.
 pub(super) fn template_inputs(campaign: &Campaign) -> String {
-    let has_template =
-        campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
+    let has_template = campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
     if !has_template {
         return "null::jsonb".to_owned();
     }

@@ -75,14 +75,10 @@ impl<'a> Steps<'a> {
 
     /// What is true of a contact now, in the names that every later step uses.
     fn contact(&self, binds: &mut Binds) -> String {
-        let exit = self
-            .campaign
-            .exit
-            .as_ref()
-            .and_then(|name| self.question.segments.get(name))
-            .map_or_else(|| "false".to_owned(), |segment| {
-                audience::strict(&segment.rule, &self.scope(), binds)
-            });
+        let exit = self.campaign.exit.as_ref().and_then(|name| self.question.segments.get(name)).map_or_else(
+            || "false".to_owned(),
+            |segment| audience::strict(&segment.rule, &self.scope(), binds),
+        );
         format!(
             "e.company_id,
     {address} as email,
@@ -232,11 +228,8 @@ from (
     /// Contacts that could enter, with the first reason that speaks against it.
     fn judged(&self, binds: &mut Binds) -> String {
         let number = self.number(binds);
-        let reenters = if self.campaign.membership == Membership::Mirror {
-            "f.status = 'withdrawn'"
-        } else {
-            "false"
-        };
+        let reenters =
+            if self.campaign.membership == Membership::Mirror { "f.status = 'withdrawn'" } else { "false" };
         let held_out = if self.campaign.holdout == 0 {
             "false".to_owned()
         } else {
@@ -292,10 +285,7 @@ left join (
             ("not f.complete".to_owned(), Skip::MissingField),
             (held_out, Skip::HeldOut),
             ("f.exits".to_owned(), Skip::MatchesExit),
-            (
-                format!("o.employee_id is not null or oa.email is not null{wanted}"),
-                Skip::InAnotherCampaign,
-            ),
+            (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
         ] {
@@ -367,7 +357,11 @@ where f.matched and not f.live and not f.in_flight",
         let segment = self.segment;
         let mut layers = vec![("single", self.single(&sort))];
         let mut previous = "single";
-        let mut layer = |name: &'static str, partition: &str, held: Option<String>, bound: i64, skip: Skip| {
+        let mut layer = |name: &'static str,
+                         partition: &str,
+                         held: Option<String>,
+                         bound: i64,
+                         skip: Skip| {
             let bound = binds.add(Bind::Int(bound));
             // Contacts without a company are no company together.
             let counts = if partition == COMPANY { " and r.company_id is not null" } else { "" };
@@ -554,7 +548,9 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
             Some(limit) => {
                 let limit = binds.add(Bind::Int(limit));
                 let kind = |action: &str| {
-                    format!("(select * from actions where action = '{action}' order by email, employee_id limit {limit})")
+                    format!(
+                        "(select * from actions where action = '{action}' order by email, employee_id limit {limit})"
+                    )
                 };
                 format!("({} union all {} union all {})", kind("enroll"), kind("update"), kind("withdraw"))
             }

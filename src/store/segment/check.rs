@@ -1,58 +1,20 @@
-//! What people ask of a segment: how many each clause lets through, whether its examples hold, whether
-//! the database understands it, why one contact is in or out.
+//! Whether the database agrees with a segment's file: its examples, and each of its clauses.
 //!
-//! Never writes: every statement runs in a read-only transaction under a time limit.
+//! A disagreement is a value with its place in the file; only losing the database is an error. Never
+//! touches a stored row: examples are rows of the statement itself.
 
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::postgres::{PgRow, Postgres};
-use sqlx::{AssertSqlSafe, FromRow, Transaction};
-use uuid::Uuid;
+use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 
-use super::binds::arguments;
-use super::{Store, StoreError, is_away};
-use crate::audience::{
-    Bind, Binds, CONTACTS, Scope, Tree, check_sql, column, explain, funnel, order_by, predicate, strict,
-};
+use super::{read, rows};
+use crate::audience::{Bind, Binds, CONTACTS, Scope, check_sql, funnel, order_by, predicate, strict};
 use crate::model::{Example, Expect, FieldRef, Op, Rule, Segment, SqlClause, Test};
+use crate::store::{Store, StoreError, is_away};
 
-const READ_ONLY: &str = "begin transaction isolation level repeatable read read only";
-/// Counting may scan everything; a made-up contact is one row.
-const COUNT_TIMEOUT: &str = "set local statement_timeout = '60s'";
-const CHECK_TIMEOUT: &str = "set local statement_timeout = '5s'";
-
-/// How many contacts one clause lets through.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClauseCount {
-    pub label: String,
-    /// Of all contacts, by this clause alone.
-    pub alone: i64,
-    /// After this clause and all before it.
-    pub left: i64,
-}
-
-/// The commonest values with which contacts got in through a text clause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LetIn {
-    pub label: String,
-    /// Values and how many contacts of the segment have them, commonest first.
-    pub values: Vec<(String, i64)>,
-}
-
-/// What `segment show` says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SegmentCounts {
-    pub as_of: DateTime<Utc>,
-    /// Every contact in the database.
-    pub contacts: i64,
-    pub clauses: Vec<ClauseCount>,
-    /// Contacts that the rule lets in.
-    pub matching: i64,
-    /// The same within `per_company` and `limit`.
-    pub selected: i64,
-    pub let_in: Vec<LetIn>,
-}
+/// A made-up contact is one row, and planning reads none.
+const CHECK_TIMEOUT: &str = "set local statement_timeout = '3s'";
 
 /// A fault in a segment, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,117 +24,6 @@ pub struct SegmentFault {
     /// JSON pointer in that segment's file.
     pub at: String,
     pub message: String,
-}
-
-/// Counts each clause, and lists the `top` commonest values that each text clause lets in.
-pub async fn show(
-    store: &Store,
-    segment: &Segment,
-    scope: &Scope<'_>,
-    top: u32,
-) -> Result<SegmentCounts, StoreError> {
-    let on = || StoreError::on("count the segment's contacts");
-    let mut tx = read(store, COUNT_TIMEOUT).await.map_err(on())?;
-
-    let mut binds = Binds::default();
-    let steps = funnel(segment, scope, &mut binds);
-    let sql = format!("select {} as depth, count(*) from {CONTACTS} group by 1", steps.depth);
-    let depths: Vec<(i32, i64)> = rows(&mut tx, sql, &binds).await.map_err(on())?;
-    let reached =
-        |depth: usize| -> i64 { depths.iter().filter(|(d, _)| *d as usize >= depth).map(|(_, n)| n).sum() };
-
-    let mut binds = Binds::default();
-    let counts: Vec<String> = (segment.rule.clauses().iter())
-        .map(|clause| format!("count(*) filter (where {})", predicate(clause, scope, &mut binds)))
-        .collect();
-    let sql = format!("select array[{}]::bigint[] from {CONTACTS}", counts.join(", "));
-    let alone: Vec<(Vec<i64>,)> = rows(&mut tx, sql, &binds).await.map_err(on())?;
-    let alone = alone.into_iter().flat_map(|(counts,)| counts);
-
-    let clauses: Vec<ClauseCount> = (steps.labels.into_iter().zip(alone).enumerate())
-        .map(|(index, (label, alone))| ClauseCount { label, alone, left: reached(index + 1) })
-        .collect();
-    let matching = reached(segment.rule.clauses().len());
-    let selected = selected(&mut tx, segment, scope).await.map_err(on())?;
-    let mut let_in = Vec::new();
-    for clause in text_clauses(&segment.rule) {
-        let values = commonest(&mut tx, segment, clause, scope, top).await.map_err(on())?;
-        let_in.push(LetIn { label: Rule::Test(clause.clone()).to_string(), values });
-    }
-    tx.rollback().await.map_err(on())?;
-    Ok(SegmentCounts { as_of: scope.as_of, contacts: reached(0), clauses, matching, selected, let_in })
-}
-
-/// Contacts within `per_company` and `limit`; those without a company count one by one.
-async fn selected(tx: &mut Tx, segment: &Segment, scope: &Scope<'_>) -> Result<i64, sqlx::Error> {
-    let mut binds = Binds::default();
-    let rule = predicate(&segment.rule, scope, &mut binds);
-    let cap = segment.per_company.map_or_else(|| "n".to_owned(), |cap| format!("least(n, {cap})"));
-    let sql = format!(
-        "select coalesce(sum({cap}), 0)::bigint from (
-             select count(*) as n from {CONTACTS} where {rule} group by coalesce(c.id, e.id)) companies"
-    );
-    let sums: Vec<(i64,)> = rows(tx, sql, &binds).await?;
-    let sum = sums.first().map_or(0, |(sum,)| *sum);
-    Ok(segment.limit.map_or(sum, |limit| sum.min(i64::from(limit))))
-}
-
-async fn commonest(
-    tx: &mut Tx,
-    segment: &Segment,
-    clause: &Test,
-    scope: &Scope<'_>,
-    top: u32,
-) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    let mut binds = Binds::default();
-    let rule = predicate(&segment.rule, scope, &mut binds);
-    let own = predicate(&Rule::Test(clause.clone()), scope, &mut binds);
-    let sql = format!(
-        "select left({}, 200), count(*) from {CONTACTS} where {rule} and {own}
-         group by 1 order by 2 desc, 1 limit {top}",
-        column(&clause.field)
-    );
-    rows(tx, sql, &binds).await
-}
-
-/// Text clauses that let contacts in; what stands below a `not` keeps them out.
-fn text_clauses(rule: &Rule) -> Vec<&Test> {
-    match rule {
-        Rule::All(parts) | Rule::Any(parts) => parts.iter().flat_map(text_clauses).collect(),
-        Rule::Test(test) if is_text(&test.op) => vec![test],
-        Rule::Test(_) | Rule::Not(_) | Rule::InSegment(_) | Rule::Sql(_) => Vec::new(),
-    }
-}
-
-const fn is_text(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::Like(_)
-            | Op::Ilike(_)
-            | Op::StartsWith(_)
-            | Op::EndsWith(_)
-            | Op::Contains(_)
-            | Op::Matches(_)
-            | Op::Word(_)
-    )
-}
-
-/// Why one contact is in or out; `None` when there is no such contact.
-pub async fn explain_contact(
-    store: &Store,
-    rule: &Rule,
-    scope: &Scope<'_>,
-    employee: Uuid,
-) -> Result<Option<Tree>, StoreError> {
-    let on = || StoreError::on("explain the contact");
-    let mut binds = Binds::default();
-    let query = explain(rule, scope, &mut binds);
-    let id = binds.add(Bind::Uuid(employee));
-    let sql = format!("select {}, {} from {CONTACTS} where e.id = {id}", query.verdicts, query.values);
-    let mut tx = read(store, COUNT_TIMEOUT).await.map_err(on())?;
-    let found: Vec<(Vec<bool>, Vec<Option<String>>)> = rows(&mut tx, sql, &binds).await.map_err(on())?;
-    tx.rollback().await.map_err(on())?;
-    Ok(found.first().map(|(verdicts, values)| query.tree(verdicts, values)))
 }
 
 /// Runs the segment's examples as tests of its rule, on rows that are never stored.
@@ -370,7 +221,6 @@ async fn prepare_rule(
     Ok(tried.err())
 }
 
-type Tx = Transaction<'static, Postgres>;
 /// Rows, or the database's own words against the statement.
 type Attempt<T> = Result<Vec<T>, String>;
 
@@ -389,18 +239,4 @@ where
         Err(sqlx::Error::Database(fault)) => Ok(Err(fault.message().to_owned())),
         Err(error) => Err(on()(error)),
     }
-}
-
-async fn read(store: &Store, timeout: &'static str) -> Result<Tx, sqlx::Error> {
-    let mut tx = store.pool().begin_with(READ_ONLY).await?;
-    sqlx::query(timeout).execute(&mut *tx).await?;
-    Ok(tx)
-}
-
-async fn rows<T>(tx: &mut Tx, sql: String, binds: &Binds) -> Result<Vec<T>, sqlx::Error>
-where
-    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
-{
-    let query = sqlx::query_as_with(AssertSqlSafe(sql), arguments(binds)?).persistent(false);
-    query.fetch_all(&mut **tx).await
 }

@@ -1,0 +1,229 @@
+//! A project folder with a database, contacts and a provider, for tests of the real binary.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::future::Future;
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use super::process::{Finished, Running};
+use super::receiver::{Delivery, Receiver, SECRET};
+use super::{TestDb, folder};
+
+/// How the provider can be asked what it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The `file` provider.
+    File,
+    /// A webhook that tells the second delivery of a key from the first.
+    Deduping,
+    /// A webhook that does not, and can be asked.
+    LookedUp,
+    /// A webhook that does not, and cannot be asked.
+    Blind,
+}
+
+pub(crate) struct Project {
+    folder: TempDir,
+    pub(crate) kind: Kind,
+    pub(crate) db: TestDb,
+    pub(crate) receiver: Receiver,
+}
+
+pub(crate) const BATCH: usize = 2;
+
+const SEGMENT: &str = "segment: fintech\nwhere:\n  all:\n    - company.segment: Fintech\n";
+
+const CAMPAIGN: &str = "campaign: first
+number: 1
+type: sales
+segment: fintech
+provider: out
+fields: { first_name: employee.first_name }
+sequence: [{ subject: \"Hello {{ first_name }}\", body: \"A question.\" }]
+safety: { max_enroll: 1000 }
+";
+
+impl Project {
+    /// With one campaign and this many contacts for it.
+    pub(crate) async fn new(kind: Kind, contacts: usize) -> Self {
+        let project =
+            Self { folder: folder(), kind, db: TestDb::new().await, receiver: Receiver::start().await };
+        project.declare("1s", "2s");
+        project.write("segments/fintech.yaml", SEGMENT);
+        project.write("campaigns/first.yaml", CAMPAIGN);
+        project.add_contacts(1, contacts).await;
+        project
+    }
+
+    /// Writes `outreach.yaml`.
+    pub(crate) fn declare(&self, lease: &str, timeout: &str) {
+        let url = self.receiver.url();
+        let provider = match self.kind {
+            Kind::File => format!("{{ kind: file, dir: outbox, batch: {BATCH} }}"),
+            _ => format!(
+                "{{ kind: webhook, url: \"{url}\", secret: \"${{HOOK_SECRET}}\", idempotent: {}, look_up: {}, timeout: {timeout}, batch: {BATCH} }}",
+                self.kind == Kind::Deduping,
+                self.kind == Kind::LookedUp,
+            ),
+        };
+        self.write("outreach.yaml", &format!("providers:\n  out: {provider}\nlease: {lease}\n"));
+    }
+
+    /// Adds text to the campaign's file.
+    pub(crate) fn campaign(&self, more: &str) {
+        self.write("campaigns/first.yaml", &format!("{CAMPAIGN}{more}"));
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.folder.path().join(path)).unwrap_or_default()
+    }
+
+    pub(crate) fn path(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Contacts `first..first + n`, each of a company of its own.
+    pub(crate) async fn add_contacts(&self, first: usize, n: usize) {
+        sqlx::query(
+            "with numbers as (select n, uuid_in(lpad(to_hex(n), 32, '0')::cstring) as id
+                 from generate_series($1::integer, $1::integer + $2::integer - 1) n),
+             company as (insert into companies (id, company_name, segment)
+                 select id, 'Company ' || n, 'Fintech' from numbers returning id)
+             insert into employees (id, company_id, full_name, first_name, work_email)
+             select n.id, c.id, 'Person ' || n.n, 'P' || n.n, 'p' || n.n || '@c' || n.n || '.example'
+             from numbers n join company c using (id)",
+        )
+        .bind(first as i32)
+        .bind(n as i32)
+        .execute(self.db.pool())
+        .await
+        .unwrap();
+    }
+
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        self.start_on(self.db.url(), arguments)
+    }
+
+    pub(crate) fn start_on(&self, url: String, arguments: &[&str]) -> Running {
+        let environment = [("DATABASE_URL", url), ("HOOK_SECRET", SECRET.to_owned())];
+        Running::start(self.folder.path(), &environment, arguments)
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Finished {
+        self.start(arguments).finish().await
+    }
+
+    /// Runs statements and keeps their locks until the transaction is dropped.
+    pub(crate) async fn hold(&self, sql: &str) -> Transaction<'static, Postgres> {
+        let mut transaction = self.db.pool().begin().await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut *transaction).await.unwrap();
+        transaction
+    }
+
+    /// Waits until a statement with this text waits for somebody's lock.
+    pub(crate) async fn stalled(&self, text: &str) {
+        until(text, || async move {
+            let waiting: bool = sqlx::query_scalar(
+                "select exists (select from pg_stat_activity where datname = current_database()
+                     and wait_event_type = 'Lock' and position($1 in query) > 0)",
+            )
+            .bind(text)
+            .fetch_one(self.db.pool())
+            .await
+            .unwrap();
+            waiting
+        })
+        .await;
+    }
+
+    /// One number from the database.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        sqlx::query_scalar(AssertSqlSafe(format!("select count(*) from {sql}")))
+            .fetch_one(self.db.pool())
+            .await
+            .unwrap()
+    }
+
+    /// Everything that the provider took, in order, as often as it took it.
+    pub(crate) fn taken(&self) -> Vec<Delivery> {
+        if self.kind != Kind::File {
+            return self.receiver.kept();
+        }
+        self.read("outbox/campaign-1.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// For each address how often it was enrolled for real: a deduping receiver counts keys.
+    pub(crate) fn enrolled(&self) -> BTreeMap<String, usize> {
+        let mut keys = std::collections::HashSet::new();
+        let mut enrolled = BTreeMap::new();
+        for delivery in self.taken().into_iter().filter(|delivery| delivery.action == "enroll") {
+            if keys.insert(delivery.key) || self.kind != Kind::Deduping {
+                *enrolled.entry(delivery.email).or_default() += 1;
+            }
+        }
+        enrolled
+    }
+
+    /// Applies until there is nothing left to do, resolving what is in doubt as the receiver knows it.
+    pub(crate) async fn quiet(&self) {
+        for _ in 0..20 {
+            let applied = self.run(&["apply", "--yes"]).await;
+            assert!([0, 3, 75].contains(&applied.code), "{applied:?}");
+            for push in self.in_doubt().await {
+                let arrived = self.taken().iter().any(|delivery| delivery.key == push);
+                let answer = if arrived { "--arrived" } else { "--not-arrived" };
+                self.run(&["resolve", &push, answer]).await.ended(0);
+            }
+            if self.count("outreach.pushes where settled_at is null").await == 0
+                && self.run(&["plan", "--detailed-exitcode"]).await.code == 0
+            {
+                return;
+            }
+        }
+        panic!("twenty passes did not come to an end: {:?}", self.run(&["status"]).await);
+    }
+
+    /// Keys of pushes that wait for a person.
+    pub(crate) async fn in_doubt(&self) -> Vec<String> {
+        let status = self.run(&["status", "--format", "json"]).await.ended(0).json();
+        let pushes = status["in_doubt"].as_array().unwrap().clone();
+        pushes.iter().map(|push: &Value| push["key"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Receiver and database agree that these many contacts are enrolled, each exactly once.
+    pub(crate) async fn agrees(&self, contacts: usize) {
+        let enrolled = self.enrolled();
+        assert_eq!(enrolled.len(), contacts, "never zero: {enrolled:?}");
+        assert!(enrolled.values().all(|times| *times == 1), "never twice: {enrolled:?}");
+        assert_eq!(self.receiver.complaints(), Vec::<String>::new());
+        let contacts = contacts as i64;
+        assert_eq!(self.count("outreach.enrollments where live").await, contacts);
+        assert_eq!(
+            self.count("employees where campaign_number = 1 and campaign_status = 'queued'").await,
+            contacts
+        );
+        assert_eq!(self.count("employees where outreach_sent_date is not null").await, contacts);
+        self.run(&["audit"]).await.ended(0);
+        self.run(&["plan", "--detailed-exitcode"]).await.ended(0);
+    }
+}
+
+/// Waits for a condition, not for a time.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !condition().await {
+        assert!(Instant::now() < deadline, "never came about: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
