@@ -375,9 +375,7 @@ fn changed(row: &ActionRow, new: &Map<String, Value>) -> Vec<Change> {
     let old = row.held.clone().unwrap_or_default();
     let mut names: BTreeMap<&String, ()> = old.keys().map(|name| (name, ())).collect();
     names.extend(new.keys().map(|name| (name, ())));
-    let value = |fields: &Map<String, Value>, name: &str| {
-        fields.get(name).cloned().unwrap_or(Value::Null)
-    };
+    let value = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
     let mut changes: Vec<Change> = names
         .into_keys()
         .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(new, name) })

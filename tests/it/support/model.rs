@@ -95,6 +95,8 @@ pub(crate) struct World {
     pub(crate) open: Vec<Open>,
     /// Targets, and whether a reply flag made them.
     pub(crate) suppressed: BTreeMap<String, bool>,
+    /// Companies whose status was written over: what it was, and what it is meanwhile.
+    pub(crate) written_over: BTreeMap<Uuid, (Option<String>, Option<String>)>,
 }
 
 /// What one campaign's declaration means now.
@@ -290,10 +292,21 @@ impl World {
         let enrollment = self.enrollments.get_mut(&(campaign.number, id)).unwrap();
         enrollment.status = reason.status();
         enrollment.refused = None;
+        let company = enrollment.company;
         if let Some(person) = self.people.get_mut(&id)
             && person.campaign_number == Some(campaign.number)
         {
             person.campaign_status = Some(reason.status().to_owned());
+        }
+        // With its last contact a company gets its status back, unless somebody changed it meanwhile.
+        let others = self.enrollments.values().any(|n| n.live() && n.company == company);
+        if let Some(company) = company.filter(|_| !others)
+            && let Some((before, written)) = self.written_over.remove(&company)
+        {
+            let status = &mut self.companies.get_mut(&company).unwrap().status;
+            if *status == written {
+                *status = before;
+            }
         }
     }
 
@@ -329,7 +342,11 @@ impl World {
                 "employee.client_status" => person.client_status = value,
                 "company.status" => {
                     if let Some(company) = seen.company {
-                        self.companies.get_mut(&company).unwrap().status = value;
+                        let status = &mut self.companies.get_mut(&company).unwrap().status;
+                        if *status != value {
+                            let before = std::mem::replace(status, value.clone());
+                            self.written_over.entry(company).or_insert((before, value));
+                        }
                     }
                 }
                 other => panic!("the model does not write {other}"),

@@ -40,16 +40,16 @@ pub(crate) fn manifest(segments: &[Bytes<4>; 3], campaigns: &[Bytes<20>]) -> Man
     let project = "providers: { outbox: { kind: file, dir: outbox, batch: 3 } }";
     let mut manifest = manifest::load_sources([(manifest::PROJECT_FILE, project)]).manifest.unwrap();
     for (name, bytes) in SEGMENTS.iter().zip(segments) {
-        manifest.segments.insert((*name).to_owned(), segment(name, bytes));
+        manifest.segments.insert((*name).to_owned(), segment(name, *bytes));
     }
-    let mut exit = segment(EXIT, &[0; 4]);
+    let mut exit = segment(EXIT, [0; 4]);
     exit.rule = equals("employee.client_status", "client");
     manifest.segments.insert(EXIT.to_owned(), exit);
     manifest.campaigns = campaigns.iter().zip(1..).map(|(bytes, number)| campaign(number, bytes)).collect();
     manifest
 }
 
-fn segment(name: &str, bytes: &Bytes<4>) -> Segment {
+fn segment(name: &str, bytes: Bytes<4>) -> Segment {
     let fintech = || equals("company.segment", "Fintech");
     let order = |descending| Order { field: field("company.revenue"), descending };
     Segment {
@@ -193,7 +193,7 @@ fn persona(byte: u8) -> Value {
     [json!("builder"), Value::Null, json!(7), json!(" ")][usize::from(byte % 4)].clone()
 }
 
-fn company(bytes: &Bytes<4>) -> Company {
+fn company(bytes: Bytes<4>) -> Company {
     Company {
         segment: company_segment(bytes[0]),
         region: region(bytes[1]),
@@ -244,7 +244,7 @@ pub(crate) fn start(draw: &Draw, at: DateTime<Utc>) -> (World, Vec<String>) {
     let mut world = World::default();
     let mut sql = Vec::new();
     for (index, bytes) in draw.companies.iter().enumerate() {
-        let company = company(bytes);
+        let company = company(*bytes);
         sql.push(format!(
             "insert into companies (id, company_name, segment, region, revenue, status)
              values ('{}', 'Company {index}', {}, {}, {}, 'Active')",
