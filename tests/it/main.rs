@@ -2,12 +2,14 @@
 #![cfg(test)]
 
 mod audience;
+mod cases;
 mod crash;
 mod demo;
 mod embedded;
 mod import;
 mod manifest;
 mod migrate;
+mod model;
 mod segment;
 mod support;
 mod tidy;
