@@ -245,10 +245,10 @@ async fn a_stop_between_record_and_claim_holds() {
         process.finish().await.ended(0);
         project.quiet().await;
         let enrolled = project.enrolled();
-        assert_eq!(enrolled.into_iter().collect::<Vec<_>>(), [
-            ("p4@c4.example".to_owned(), 1),
-            ("p5@c5.example".to_owned(), 1)
-        ]);
+        assert_eq!(
+            enrolled.into_iter().collect::<Vec<_>>(),
+            [("p4@c4.example".to_owned(), 1), ("p5@c5.example".to_owned(), 1)]
+        );
         project.run(&["audit"]).await.ended(0);
     }))
     .await;

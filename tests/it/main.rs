@@ -7,5 +7,6 @@ mod embedded;
 mod import;
 mod manifest;
 mod migrate;
+mod provider;
 mod segment;
 mod support;
