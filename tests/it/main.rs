@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audience;
+mod cli;
 mod crash;
 mod embedded;
 mod import;
