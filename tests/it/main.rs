@@ -10,4 +10,5 @@ mod manifest;
 mod migrate;
 mod provider;
 mod segment;
+mod soak;
 mod support;
