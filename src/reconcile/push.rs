@@ -67,14 +67,12 @@ async fn hand_over_due(
                 if batch.dropped > 0 {
                     continue;
                 }
-                match wait_for_due(context, campaign, deadline).await? {
-                    true => continue,
-                    false => {
-                        // One that was put off and went through later in this pass is not put off.
-                        pushed.settled.retry = pushes::put_off(context.pool, campaign.number).await?;
-                        return Ok(());
-                    }
+                if wait_for_due(context, campaign, deadline).await? {
+                    continue;
                 }
+                // One that was put off and went through later in this pass is not put off.
+                pushed.settled.retry = pushes::put_off(context.pool, campaign.number).await?;
+                return Ok(());
             }
             let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
             let handed = hand_over(&call, &renderer, batch.pushes, context.clock.now()).await?;

@@ -258,7 +258,9 @@ async fn a_stop_between_record_and_claim_holds() {
 /// The receiver has it, nobody says so, and then comes the stop: not sent again, and withdrawn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_while_in_doubt_withdraws_what_arrived() {
-    for answer in [Behaviour::Hang { keep: true }, Behaviour::Drop { keep: true }, Behaviour::HalfList] {
+    let lost = Behaviour::Drop { keep: false };
+    for answer in [Behaviour::Hang { keep: true }, Behaviour::Drop { keep: true }, Behaviour::HalfList, lost]
+    {
         join_all([Kind::Deduping, Kind::LookedUp, Kind::Blind].map(|kind| {
             let answer = answer.clone();
             async move {
@@ -271,8 +273,8 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
                 })
                 .await;
                 project.run(&["suppress", "add", "p1@c1.example", "p2@c2.example"]).await.ended(0);
-                project.receiver.always(Behaviour::Accept);
                 process.finish().await;
+                project.receiver.always(Behaviour::Accept);
                 project.quiet().await;
                 assert_eq!(project.count("outreach.enrollments where live").await, 0);
                 let mut holds = std::collections::BTreeSet::new();
@@ -284,6 +286,8 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
                 }
                 assert!(holds.is_empty(), "{kind:?} {answer:?} still holds {holds:?}");
                 assert!(project.enrolled().values().all(|times| *times == 1), "{kind:?} {answer:?}");
+                let arrived = !matches!(answer, Behaviour::Drop { keep: false });
+                assert_eq!(!project.enrolled().is_empty(), arrived, "{kind:?} {answer:?}");
                 project.run(&["audit"]).await.ended(0);
             }
         }))
@@ -295,9 +299,8 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_crashes_in_the_middle_costs_nobody_a_mail() {
     let project = Project::new(Kind::LookedUp, 0).await;
-    let start = |arguments: &[&str]| {
-        Running::start(project.path(), &[("HOOK_SECRET", SECRET.to_owned())], arguments)
-    };
+    let start =
+        |arguments: &[&str]| Running::start(project.path(), &[("HOOK_SECRET", SECRET.to_owned())], arguments);
     project.write("companies.csv", "company_name,tin,segment\nAcme,7701000001,Fintech\n");
     let employees: String = (1..=5).map(|n| format!("7701000001,P{n},p{n}@acme.example\n")).collect();
     project.write("employees.csv", &format!("company_tin,first_name,work_email\n{employees}"));
