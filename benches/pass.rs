@@ -26,7 +26,8 @@ join (select *, row_number() over (order by tin) as n from public.companies) c o
 vacuum analyze;
 ";
 
-const AUDIENCE: &str = "select e.id, e.company_id, lower(btrim(e.work_email)) as email, e.first_name, e.position
+const AUDIENCE: &str =
+    "select e.id, e.company_id, lower(btrim(e.work_email)) as email, e.first_name, e.position
 from public.employees e join public.companies c on c.id = e.company_id
 where c.segment in ('Fintech', 'Retail') and e.position ilike '%CTO%' and e.reply_unsubscribe is not true";
 
@@ -72,8 +73,7 @@ fn main() -> Outcome<()> {
     let target = PathBuf::from(env!("CARGO_BIN_EXE_outreachd"));
     let target = target.parent().and_then(Path::parent).ok_or("the binary has no folder")?;
     let dir = EmbeddedOptions::for_tests(target)?.dir.with_file_name("benchpg");
-    let server =
-        Embedded::start(&EmbeddedOptions { dir, profile: Profile::Durable, linger: None })?;
+    let server = Embedded::start(&EmbeddedOptions { dir, profile: Profile::Durable, linger: None })?;
     for size in sizes {
         run(&server, size)?;
     }
@@ -105,7 +105,11 @@ fn run(server: &Embedded, employees: u64) -> Outcome<()> {
     let mut times = std::collections::BTreeMap::new();
     psql(&bare_url, &format!("create table bench_audience as {AUDIENCE}; analyze bench_audience"))?;
     for (name, sql) in bare() {
-        let took = if sql.starts_with("select") { best(3, || psql(&bare_url, &sql))? } else { psql(&bare_url, &sql)? };
+        let took = if sql.starts_with("select") {
+            best(3, || psql(&bare_url, &sql))?
+        } else {
+            psql(&bare_url, &sql)?
+        };
         report(&format!("psql: {name}"), took, None, "");
         times.insert(name, took);
     }
@@ -118,14 +122,22 @@ fn run(server: &Embedded, employees: u64) -> Outcome<()> {
     let outreachd = |arguments: &[&str]| ours_run(project.path(), &ours, arguments);
     let bare_diff = times["hand-written diff"];
     let slack = Duration::from_millis(50);
-    let plan = (0..3).map(|_| outreachd(&["plan"])).collect::<Outcome<Vec<_>>>()?.into_iter().min_by_key(|run| run.took);
+    let plan = (0..3)
+        .map(|_| outreachd(&["plan"]))
+        .collect::<Outcome<Vec<_>>>()?
+        .into_iter()
+        .min_by_key(|run| run.took);
     let plan = plan.ok_or("no run")?;
     report("outreachd plan", plan.took, Some((bare_diff, slack)), &plan.costs());
     let first = outreachd(&["apply", "--yes"])?;
     let parts: Duration = bare().iter().map(|(name, _)| times[name]).sum();
     report("outreachd apply, first sync", first.took, Some((parts, Duration::ZERO)), &first.costs());
     psql(&ours, "vacuum analyze")?;
-    let empty = (0..3).map(|_| outreachd(&["apply", "--yes"])).collect::<Outcome<Vec<_>>>()?.into_iter().min_by_key(|run| run.took);
+    let empty = (0..3)
+        .map(|_| outreachd(&["apply", "--yes"]))
+        .collect::<Outcome<Vec<_>>>()?
+        .into_iter()
+        .min_by_key(|run| run.took);
     let empty = empty.ok_or("no run")?;
     report("outreachd apply, nothing to do", empty.took, Some((full_diff, slack)), &empty.costs());
     psql(&ours, "update public.employees set first_name = first_name || 'x' where id in (

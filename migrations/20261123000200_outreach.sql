@@ -4,6 +4,12 @@
 
 create schema if not exists outreach;
 
+-- An address as it is compared everywhere: trimmed of blanks of every kind, lower-cased. Plain SQL, so that it is
+-- inlined where it is used.
+create function outreach.address(text) returns text
+language sql immutable parallel safe as
+$$ select lower(btrim($1, E' \t\n\u000b\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000')) $$;
+
 -- Campaigns that have ever been reconciled: tells an orphan from one that never was.
 create table outreach.campaigns (
     number   integer primary key check (number > 0),
@@ -78,6 +84,14 @@ create table outreach.pushes (
 -- Never twice: at most one unsettled push of a contact in a campaign. Its predicate leaves out `state`,
 -- so that a claim stays an update in place.
 create unique index pushes_one_open on outreach.pushes (campaign_number, employee_id) where settled_at is null;
+
+-- Companies whose status a campaign's `write_back` changed for as long as somebody of theirs is enrolled.
+create table outreach.companies_in_flight (
+    company_id     uuid primary key,
+    status_before  text,
+    status_written text not null,
+    since          timestamptz not null
+);
 
 -- Standing reasons never to write to an address (`a@b.co`) or a whole domain (`@b.co`).
 create table outreach.suppressions (
@@ -155,7 +169,7 @@ create index events_of_subject on outreach.events (subject, at desc);
 create function outreach.suppress_flagged() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    address text := lower(btrim(new.work_email));
+    address text := outreach.address(new.work_email);
 begin
     if address like '%@%' then
         insert into outreach.suppressions (target, reason, source)
@@ -176,11 +190,11 @@ create function outreach.lift_unflagged() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     delete from outreach.suppressions s
-    where s.target = lower(btrim(old.work_email))
+    where s.target = outreach.address(old.work_email)
       and s.source = 'flag'
       and not exists (
           select from public.employees e
-          where lower(btrim(e.work_email)) = s.target and (e.reply_unsubscribe or e.reply_bounce)
+          where outreach.address(e.work_email) = s.target and (e.reply_unsubscribe or e.reply_bounce)
       );
     return null;
 end $$;
@@ -193,7 +207,7 @@ create trigger outreach_lift_unflagged
     execute function outreach.lift_unflagged();
 
 insert into outreach.suppressions (target, reason, source)
-select lower(btrim(work_email)),
+select outreach.address(work_email),
        case when bool_or(reply_unsubscribe) then 'unsubscribed' else 'bounced' end,
        'flag'
 from public.employees
@@ -209,7 +223,8 @@ declare
     api_role text;
 begin
     foreach t in array array['campaigns', 'enrollments', 'pushes', 'suppressions', 'reconciles',
-                             'leases', 'imports', 'events'] loop
+                             'leases', 'imports', 'events',
+                             'companies_in_flight'] loop
         execute format('alter table outreach.%I enable row level security', t);
     end loop;
     revoke all on schema outreach from public;

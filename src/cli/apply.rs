@@ -1,6 +1,7 @@
 //! `outreachd apply`: bring providers and database to what is declared, or to a reviewed plan.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,9 +98,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     for campaign in campaigns {
         let order = Order {
             trigger: "apply",
-            approved: arguments.approve.iter().any(|name| {
-                *name == campaign.name || *name == campaign.number.to_string()
-            }),
+            approved: arguments
+                .approve
+                .iter()
+                .any(|name| *name == campaign.name || *name == campaign.number.to_string()),
             expected: expected.get(&campaign.number).cloned(),
             patience: PATIENCE,
         };
@@ -114,13 +116,13 @@ enum Outcome {
 }
 
 /// One campaign; its failure ends it alone, unless the database is away.
-async fn one(
-    context: &Context<'_>,
-    campaign: &Campaign,
+async fn one<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
     format: Format,
 ) -> anyhow::Result<Outcome> {
-    match reconcile(context, campaign, order).await {
+    match Box::pin(reconcile(context, campaign, order)).await {
         Ok(applied) => {
             if format == Format::Text {
                 output::write(&applied_text(&applied))?;
@@ -147,12 +149,12 @@ fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn applied_text(applied: &Applied) -> String {
+pub(super) fn applied_text(applied: &Applied) -> String {
     let mut text = plan::campaign_text(&applied.plan);
     let settled = applied.settled;
     let mut line = |style, n: i64, words: &str| {
         if n > 0 {
-            text.push_str(&format!("  {}\n", paint(style, format!("{n} {words}"))));
+            let _ = writeln!(text, "  {}", paint(style, format!("{n} {words}")));
         }
     };
     line(GREEN, applied.recovered.accepted, "of an earlier pass found at the provider");
@@ -162,7 +164,7 @@ fn applied_text(applied: &Applied) -> String {
     line(RED, settled.in_doubt + applied.recovered.in_doubt, "in doubt, see `outreachd status`");
     line(YELLOW, applied.stopped, "stopped before they left");
     if settled.written > 0 {
-        text.push_str(&format!("  {} written back\n", count(settled.written, "row")));
+        let _ = writeln!(text, "  {} written back", count(settled.written, "row"));
     }
     text
 }
@@ -191,7 +193,8 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                 if applied.settled.in_doubt + applied.recovered.in_doubt > 0 {
                     rank(Exit::HeldBack);
                 }
-                if applied.settled.retry > applied.settled.accepted || applied.outcome == PassOutcome::Failed {
+                if applied.settled.retry > applied.settled.accepted || applied.outcome == PassOutcome::Failed
+                {
                     rank(Exit::TryAgain);
                 }
                 rows.push(json!({
@@ -282,15 +285,17 @@ fn compare(reviewed: &Reviewed, now: &Plan) -> anyhow::Result<()> {
         let was = (then.enroll, then.update, then.withdraw);
         let is = (part.enroll, part.update, part.withdraw);
         if was == is {
-            message.push_str(&format!(
+            let _ = write!(
+                message,
                 "\n  {}: as many actions, but for other contacts, values or settings",
                 part.campaign
-            ));
+            );
         } else {
-            message.push_str(&format!(
+            let _ = write!(
+                message,
                 "\n  {}: + {} ~ {} - {} became + {} ~ {} - {}",
                 part.campaign, was.0, was.1, was.2, is.0, is.1, is.2
-            ));
+            );
         }
     }
     message.push_str("\nMake a new plan and review it.");

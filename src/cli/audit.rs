@@ -1,15 +1,17 @@
 //! `outreachd audit`: looks for violations of what outreachd promises. Reads only.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 use serde_json::json;
 
 use super::output::{GREEN, RED, paint};
 use super::session::Database;
 use super::{Exit, Format, Globals, output};
-use crate::store::audit::{self, INVARIANTS};
+use crate::store::audit::{self, INVARIANTS, Invariant, Violation};
 
 /// Violations listed for each promise.
-const SHOWN: i64 = 100;
+pub(super) const SHOWN: i64 = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -25,15 +27,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     for invariant in INVARIANTS {
         let violations = audit::violations(database.store.pool(), invariant, SHOWN).await?;
         if arguments.format == Format::Text {
-            let mark = if violations.is_empty() { paint(GREEN, "holds ") } else { paint(RED, "BROKEN") };
-            output::write(&format!("{mark} {}: {}\n", invariant.name, invariant.promise))?;
-            for violation in &violations {
-                let campaign =
-                    violation.campaign_number.map_or_else(String::new, |number| format!(" campaign {number}"));
-                let contact =
-                    violation.employee_id.map_or_else(String::new, |id| format!(" contact {id}"));
-                output::write(&format!("      {campaign}{contact}: {}\n", violation.detail))?;
-            }
+            output::write(&text(invariant, &violations))?;
         }
         found.push((invariant, violations));
     }
@@ -53,4 +47,17 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     }
     let broken = found.iter().any(|(_, violations)| !violations.is_empty());
     Ok(if broken { Exit::Failed } else { Exit::Done })
+}
+
+/// One promise, and what breaks it.
+pub(super) fn text(invariant: &Invariant, violations: &[Violation]) -> String {
+    let mark = if violations.is_empty() { paint(GREEN, "holds ") } else { paint(RED, "BROKEN") };
+    let mut text = format!("{mark} {}: {}\n", invariant.name, invariant.promise);
+    for violation in violations {
+        let campaign =
+            violation.campaign_number.map_or_else(String::new, |number| format!(" campaign {number}"));
+        let contact = violation.employee_id.map_or_else(String::new, |id| format!(" contact {id}"));
+        let _ = writeln!(text, "      {campaign}{contact}: {}", violation.detail);
+    }
+    text
 }

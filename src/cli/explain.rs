@@ -131,7 +131,9 @@ fn sentence(verdict: &Verdict, rule: Option<&Tree>) -> String {
         (None, None, _) => match (&verdict.status, rule) {
             (Some(status), _) => format!("was enrolled and is {status}"),
             (None, None) => "is not in the audience: it has no company".to_owned(),
-            (None, Some(rule)) if !rule.verdict => "is not in the audience: the rule does not let it in".to_owned(),
+            (None, Some(rule)) if !rule.verdict => {
+                "is not in the audience: the rule does not let it in".to_owned()
+            }
             (None, Some(_)) => "is not enrolled: the campaign takes nobody in".to_owned(),
         },
     }

@@ -33,14 +33,18 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         output::write("No pass has been made yet.\n")?;
         return Ok(Exit::Done);
     }
-    let headings = ["started", "campaign", "trigger", "plan", "accepted", "refused", "put off", "in doubt", "outcome"];
+    let headings =
+        ["started", "campaign", "trigger", "plan", "accepted", "refused", "put off", "in doubt", "outcome"];
     let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
     output::write(&output::table(&headings, &rows))?;
     for entry in entries.iter().filter(|entry| entry.message.is_some()) {
         let message = entry.message.as_deref().unwrap_or_default();
         output::write(&format!(
             "{}\n",
-            paint(DIM, format!("{} {}: {message}", entry.started_at.format("%Y-%m-%d %H:%M:%S"), entry.campaign))
+            paint(
+                DIM,
+                format!("{} {}: {message}", entry.started_at.format("%Y-%m-%d %H:%M:%S"), entry.campaign)
+            )
         ))?;
     }
     Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! `outreachd import`: companies or employees from CSV or JSON Lines.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -110,26 +111,29 @@ fn text(report: &ImportReport) -> String {
     }
     text.push_str(&output::table(&[&report.read.to_string(), report.entity], &rows));
     if report.moved > 0 {
-        text.push_str(&format!(
-            "{} known by name got a new address\n",
+        let _ = writeln!(
+            text,
+            "{} known by name got a new address",
             output::count(report.moved as i64, "contact")
-        ));
+        );
     }
     for rejected in &report.shown {
-        text.push_str(&format!(
-            "{} line {}, {}: {}\n",
+        let _ = writeln!(
+            text,
+            "{} line {}, {}: {}",
             paint(RED, "rejected"),
             rejected.line,
             rejected.column,
             rejected.reason
-        ));
+        );
     }
     let rest = report.rejected.saturating_sub(report.shown.len() as u64);
     if rest > 0 {
-        text.push_str(&format!("and {rest} more\n"));
+        let _ = writeln!(text, "and {rest} more");
     }
     if let Some(path) = &report.rejects {
-        text.push_str(&format!("rejected rows are in {}: mend them there and import that file\n", path.display()));
+        let _ =
+            writeln!(text, "rejected rows are in {}: mend them there and import that file", path.display());
     }
     if report.dry_run {
         text.push_str(&paint(DIM, "dry run: nothing was kept\n"));

@@ -30,7 +30,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         output::write(&format!("applied {migration}\n"))?;
     }
     for addition in &report.added {
-        output::write(&format!("  {} {} {}\n", output::paint(output::GREEN, "+"), addition.kind, addition.name))?;
+        output::write(&format!(
+            "  {} {} {}\n",
+            output::paint(output::GREEN, "+"),
+            addition.kind,
+            addition.name
+        ))?;
     }
     for note in &report.notes {
         output::write(&format!("{} {note}\n", output::paint(output::YELLOW, "note:")))?;

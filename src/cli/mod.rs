@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod demo;
 mod exit;
 mod explain;
 mod history;
@@ -67,6 +68,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the main job, end to end, on made-up people and a database of its own.
+    Demo(demo::Arguments),
     /// Check the declared files; with --database also against the database.
     Validate(validate::Arguments),
     /// Show what apply would do. Changes nothing.
@@ -140,6 +143,7 @@ async fn interruptible(arguments: Arguments) -> anyhow::Result<Exit> {
 async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     let globals = &arguments.globals;
     match arguments.command {
+        Command::Demo(arguments) => Box::pin(demo::run(globals, &arguments)).await,
         Command::Validate(arguments) => validate::run(globals, &arguments).await,
         Command::Plan(arguments) => plan::run(globals, &arguments).await,
         Command::Apply(arguments) => apply::run(globals, &arguments).await,

@@ -1,5 +1,7 @@
 //! `outreachd segment show`: each clause of a segment counted, and what its text clauses let in.
 
+use std::fmt::Write as _;
+
 use clap::{Args, Subcommand};
 
 use super::exit::Coded;
@@ -51,21 +53,25 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
 fn text(segment: &Segment, counts: &SegmentCounts) -> String {
     let mut text = format!("{}\n", paint(BOLD, &segment.name));
     if let Some(description) = &segment.description {
-        text.push_str(&format!("{}\n", paint(DIM, description)));
+        let _ = writeln!(text, "{}", paint(DIM, description));
     }
     text.push('\n');
-    let mut rows = vec![vec![counts.contacts.to_string(), counts.contacts.to_string(), "all contacts".to_owned()]];
-    rows.extend(counts.clauses.iter().map(|clause| {
-        vec![clause.left.to_string(), clause.alone.to_string(), clause.label.clone()]
-    }));
+    let mut rows =
+        vec![vec![counts.contacts.to_string(), counts.contacts.to_string(), "all contacts".to_owned()]];
+    rows.extend(
+        counts
+            .clauses
+            .iter()
+            .map(|clause| vec![clause.left.to_string(), clause.alone.to_string(), clause.label.clone()]),
+    );
     text.push_str(&output::table(&["left", "alone", "clause"], &rows));
-    text.push_str(&format!("\n{} match", output::count(counts.matching, "contact")));
+    let _ = write!(text, "\n{} match", output::count(counts.matching, "contact"));
     if counts.selected != counts.matching {
-        text.push_str(&format!(", {} within the segment's limits", counts.selected));
+        let _ = write!(text, ", {} within the segment's limits", counts.selected);
     }
     text.push('\n');
     for clause in &counts.let_in {
-        text.push_str(&format!("\n{} let in\n", paint(BOLD, &clause.label)));
+        let _ = writeln!(text, "\n{} let in", paint(BOLD, &clause.label));
         let rows: Vec<Vec<String>> =
             clause.values.iter().map(|(value, n)| vec![n.to_string(), value.clone()]).collect();
         text.push_str(&output::table(&["contacts", "value"], &rows));

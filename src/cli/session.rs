@@ -72,7 +72,13 @@ impl Session {
     pub(super) async fn open(globals: &Globals) -> anyhow::Result<Self> {
         let manifest = load(&globals.root)?;
         let database = Database::migrated(globals, Some(&manifest)).await?;
-        Ok(Self { manifest, database, clock: SystemClock, root: globals.root.clone(), holder: Uuid::new_v4() })
+        Ok(Self {
+            manifest,
+            database,
+            clock: SystemClock,
+            root: globals.root.clone(),
+            holder: Uuid::new_v4(),
+        })
     }
 
     pub(super) fn context(&self) -> Context<'_> {
@@ -102,10 +108,7 @@ impl Session {
         self.manifest.campaigns.iter().find(|campaign| is_named(campaign, name)).ok_or_else(|| {
             let known: Vec<&str> =
                 self.manifest.campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
-            Coded::error(
-                Exit::Usage,
-                format!("no campaign is named {name}; there are: {}", known.join(", ")),
-            )
+            Coded::error(Exit::Usage, format!("no campaign is named {name}; there are: {}", known.join(", ")))
         })
     }
 }

@@ -48,10 +48,22 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         return Ok(Exit::Done);
     }
     let now = session.clock.now();
-    let rows: Vec<Vec<String>> =
-        campaigns.iter().filter_map(|campaign| of(campaign).map(|figure| row(campaign, figure, now))).collect();
-    let headings =
-        ["campaign", "#", "state", "provider", "enrolled", "ended", "refused", "put off", "in doubt", "last pass"];
+    let rows: Vec<Vec<String>> = campaigns
+        .iter()
+        .filter_map(|campaign| of(campaign).map(|figure| row(campaign, figure, now)))
+        .collect();
+    let headings = [
+        "campaign",
+        "#",
+        "state",
+        "provider",
+        "enrolled",
+        "ended",
+        "refused",
+        "put off",
+        "in doubt",
+        "last pass",
+    ];
     output::write(&output::table(&headings, &rows))?;
     for orphan in &orphans {
         output::write(&format!(
@@ -73,7 +85,9 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
                 push.answer.as_deref().unwrap_or("the process ended before an answer came")
             ))?;
         }
-        output::write("  The next apply asks the provider; where it cannot tell: outreachd resolve KEY --arrived|--not-arrived\n")?;
+        output::write(
+            "  The next apply asks the provider; where it cannot tell: outreachd resolve KEY --arrived|--not-arrived\n",
+        )?;
     }
     Ok(Exit::Done)
 }
@@ -83,11 +97,11 @@ fn key(push: &InDoubt) -> PushKey {
 }
 
 fn row(campaign: &Campaign, figure: &CampaignStatus, now: DateTime<Utc>) -> Vec<String> {
-    let ended =
-        figure.replied + figure.bounced + figure.unsubscribed + figure.finished + figure.withdrawn;
+    let ended = figure.replied + figure.bounced + figure.unsubscribed + figure.finished + figure.withdrawn;
     let last = match (&figure.last_outcome, figure.last_at) {
         (Some(outcome), Some(at)) => {
-            let message = figure.last_message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
+            let message =
+                figure.last_message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
             format!("{outcome} {}{message}", ago(now, at))
         }
         _ => "never".to_owned(),

@@ -12,6 +12,7 @@ use super::{Exit, Format, Globals, output};
 use crate::audience::Scope;
 use crate::manifest::{self, Diagnostic, Manifest};
 use crate::model::{Clock as _, SystemClock};
+use crate::store::Store;
 use crate::store::segment::{self, SegmentFault};
 
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         && let Some(manifest) = &loaded.manifest
     {
         let database = Database::migrated(globals, Some(manifest)).await?;
-        diagnostics.extend(on_database(&database, manifest).await?);
+        diagnostics.extend(on_database(&database.store, manifest).await?);
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
     match (arguments.format, &loaded.manifest) {
@@ -56,14 +57,14 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
 }
 
 /// What only a database can say: SQL faults at their place in the YAML, examples that come out otherwise.
-async fn on_database(database: &Database, manifest: &Manifest) -> anyhow::Result<Vec<Diagnostic>> {
+pub(super) async fn on_database(store: &Store, manifest: &Manifest) -> anyhow::Result<Vec<Diagnostic>> {
     let scope = Scope { segments: &manifest.segments, as_of: SystemClock.now() };
     let mut diagnostics = Vec::new();
     for segment in manifest.segments.values() {
-        let mut faults = segment::prepare(&database.store, segment, &scope).await?;
+        let mut faults = segment::prepare(store, segment, &scope).await?;
         let code = if faults.is_empty() { "example-fails" } else { "sql-error" };
         if faults.is_empty() {
-            faults = segment::check_examples(&database.store, segment, &scope).await?;
+            faults = segment::check_examples(store, segment, &scope).await?;
         }
         for SegmentFault { segment, at, message } in faults {
             let file = manifest.segments.get(&segment).map_or("", |segment| segment.file.as_str());

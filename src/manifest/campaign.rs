@@ -19,8 +19,13 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &De
     let segment = names::check(findings, "/segment", raw.segment);
     let provider = names::check(findings, "/provider", raw.provider);
     let exit = names::check(findings, "/exit", raw.exit);
+    if exit.is_some() && exit == segment {
+        findings
+            .error("/exit", "contradiction", "whoever enters would leave at once")
+            .advise("`exit` names another segment than `segment`: the one that ends an enrollment");
+    }
     let timezone = timezone(findings, raw.timezone.as_deref(), raw.schedule.as_ref(), defaults.timezone);
-    let window = raw.window.and_then(|window| timing::window(findings, window));
+    let window = raw.window.and_then(|window| timing::window(findings, &window));
     let schedule =
         raw.schedule.and_then(|schedule| timing::schedule(findings, schedule, timezone, window.as_ref()));
     let holdout = raw.holdout.as_deref().map_or(Some(0), |text| holdout(findings, text));

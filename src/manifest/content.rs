@@ -99,19 +99,17 @@ fn source(findings: &mut Findings<'_>, pointer: &str, raw: RawField) -> Option<F
     let template = template(findings, &pointer, Template::parse(&text))?;
     let mut reads = Vec::new();
     for name in template.reads() {
-        match FieldRef::parse(name) {
-            Some(field) => reads.push(field),
-            None => {
-                let (message, advice) = match name.as_str() {
-                    "company" | "employee" => (
-                        format!("`{name}` as a whole is no text"),
-                        Some("name one of its columns".to_owned()),
-                    ),
-                    name => unknown_field(name),
-                };
-                report(findings, &pointer, &text, name, message, advice);
-            }
+        if let Some(field) = FieldRef::parse(name) {
+            reads.push(field);
+            continue;
         }
+        let (message, advice) = match name.as_str() {
+            "company" | "employee" => {
+                (format!("`{name}` as a whole is no text"), Some("name one of its columns".to_owned()))
+            }
+            name => unknown_field(name),
+        };
+        report(findings, &pointer, &text, name, message, advice);
     }
     (reads.len() == template.reads().len()).then_some(FieldSource::Template { text, reads })
 }

@@ -27,7 +27,7 @@ fn canonical(value: &Value) -> String {
     out
 }
 
-/// Keys in order, whatever map serde_json was built with.
+/// Keys in order, whatever map `serde_json` was built with.
 fn write(value: &Value, out: &mut String) {
     match value {
         Value::Object(entries) => {

@@ -43,6 +43,12 @@ fn is_manifest(name: &str) -> bool {
 pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     let mut texts = BTreeMap::new();
     let mut problems = Vec::new();
+    // A folder that is not there, such as a volume that is not mounted, must not read as "nothing declared".
+    if let Err(error) = std::fs::read_dir(root) {
+        let message = format!("the project folder cannot be read: {error}");
+        let advice = Some("run outreachd in the project folder, or name it with -C".to_owned());
+        return (texts, vec![Diagnostic { advice, ..nowhere(".", "unreadable", message) }]);
+    }
     let mut total = 0;
     let mut take = |path: String| match read_file(&root.join(&path), &path) {
         Ok(Some(text)) if total + text.len() > MAX_TOTAL => {

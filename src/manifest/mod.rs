@@ -10,6 +10,7 @@ mod diagnostic;
 mod digest;
 mod files;
 mod finding;
+mod literal;
 mod names;
 mod operator;
 mod project;
@@ -43,7 +44,7 @@ pub const SEGMENTS: &str = "segments";
 pub const CAMPAIGNS: &str = "campaigns";
 
 /// Everything that is declared, checked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Manifest {
     pub project: Project,
     pub segments: BTreeMap<String, Segment>,

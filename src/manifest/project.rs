@@ -32,7 +32,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
         };
     }
     if let Some(lease) = bounded(findings, "/lease", raw.lease.as_ref(), 1, 3600) {
-        project.lease = lease;
+        project.lease = lease.approximate();
     }
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
@@ -46,9 +46,13 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
 fn database(findings: &mut Findings<'_>, raw: &RawDatabase) -> DatabaseSettings {
     DatabaseSettings {
         url: raw.url.as_ref().and_then(|text| secret(findings, "/database/url", text)),
-        statement_timeout: findings
-            .optional_span("/database/statement_timeout", raw.statement_timeout.as_ref())
-            .filter(|span| span.count > 0),
+        statement_timeout: bounded(
+            findings,
+            "/database/statement_timeout",
+            raw.statement_timeout.as_ref(),
+            1,
+            3600,
+        ),
     }
 }
 
@@ -69,11 +73,10 @@ fn bounded(
     text: Option<&String>,
     least: u64,
     most: u64,
-) -> Option<Duration> {
-    let span: Span = findings.optional_span(pointer, text)?;
-    let duration = span.approximate();
-    if (least..=most).contains(&duration.as_secs()) {
-        return Some(duration);
+) -> Option<Span> {
+    let span = findings.optional_span(pointer, text)?;
+    if (least..=most).contains(&span.approximate().as_secs()) {
+        return Some(span);
     }
     findings
         .error(pointer, "out-of-range", format!("`{span}` is out of range"))
@@ -119,7 +122,7 @@ fn provider(
         "webhook" => {
             let raw: RawWebhook = shape::WEBHOOK.read(findings, pointer, value);
             let batch = raw.batch.unwrap_or(100);
-            (webhook(findings, pointer, raw)?, batch)
+            (webhook(findings, pointer, &raw)?, batch)
         }
         other => {
             findings
@@ -148,7 +151,7 @@ fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<Path
     Some(path.to_owned())
 }
 
-fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: RawWebhook) -> Option<ProviderKind> {
+fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: &RawWebhook) -> Option<ProviderKind> {
     let timeout = bounded(findings, &child(pointer, "timeout"), raw.timeout.as_ref(), 1, 300);
     let url = raw.url.as_deref().and_then(|text| endpoint(findings, &child(pointer, "url"), text));
     let secret = raw.secret.as_deref().and_then(|text| secret(findings, &child(pointer, "secret"), text));
@@ -163,7 +166,7 @@ fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: RawWebhook) -> Optio
         secret: secret?,
         idempotent,
         look_up,
-        timeout: timeout.unwrap_or(Duration::from_secs(30)),
+        timeout: timeout.map_or(Duration::from_secs(30), Span::approximate),
     })
 }
 

@@ -5,8 +5,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::operator;
 use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawWebhook};
+use super::{literal, operator};
 use crate::model::{Entity, FIELDS, Field, Kind, WRITABLE_FIELDS};
 
 /// File names and texts of the schemas, as they stand in `schemas/`.
@@ -43,6 +43,9 @@ fn refuse_null(schema: &mut Value) {
                     let only = only.clone();
                     entries.insert("type".to_owned(), only);
                 }
+            }
+            if let Some(Value::Array(words)) = entries.get_mut("enum") {
+                words.retain(|word| !word.is_null());
             }
             if let Some(Value::Array(options)) = entries.get_mut("anyOf") {
                 options.retain(|option| option.get("type") != Some(&json!("null")));
@@ -81,12 +84,17 @@ pub(super) fn span(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h|d|w|mo|y)$", "examples": ["30d"]})
 }
 
+/// A length of time that a machine waits.
+pub(super) fn seconds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "pattern": "^[0-9]+(s|m|h)$", "examples": ["30s"]})
+}
+
 pub(super) fn percentage(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "pattern": "^[0-9]{1,2}(\\.[0-9]{1,2})?%$", "examples": ["5%"]})
 }
 
 pub(super) fn secret(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": "^(\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|file:.+)$"})
+    json_schema!({"type": "string", "pattern": "^(\\$\\{[A-Za-z_][A-Za-z0-9_]*\\}|file:.+)$", "examples": ["${NAME}"]})
 }
 
 pub(super) const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -140,7 +148,7 @@ fn columns(entity: Entity) -> Schema {
     let columns: Map<String, Value> = FIELDS
         .iter()
         .filter(|field| field.entity == entity)
-        .map(|field| (field.column.to_owned(), operator::literal_schema(field.kind, field.allowed)))
+        .map(|field| (field.column.to_owned(), literal::literal_schema(field.kind, field.allowed)))
         .collect();
     json_schema!({"type": "object", "properties": columns, "additionalProperties": false})
 }

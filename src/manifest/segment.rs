@@ -35,7 +35,9 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawSegment) -> Option<Segm
         .filter_map(|(index, raw)| example(findings, &format!("/examples/{index}"), raw))
         .collect();
     let rule = rule?;
-    examples.iter().for_each(|example| reason(findings, example, &rule));
+    for example in &examples {
+        reason(findings, example, &rule);
+    }
     Some(Segment {
         name: name?,
         description: raw.description,

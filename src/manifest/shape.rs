@@ -227,14 +227,16 @@ impl Shape {
     }
 }
 
-fn named(value: &Value) -> String {
+/// The kind only: the value may be a secret that lost its quotes.
+fn named(value: &Value) -> &'static str {
     match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(flag) => flag.to_string(),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(_) => "text".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a map of keys".to_owned(),
+        Value::Null => "nothing",
+        Value::Bool(_) => "true or false",
+        Value::Number(number) if number.is_f64() => "a fraction",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map of keys",
     }
 }
 
@@ -249,9 +251,9 @@ fn cut(rest: &mut Value, path: &str, kind: &Kind) {
     match kind {
         Kind::AdditionalProperties { unexpected } => {
             if let Some(Value::Object(entries)) = rest.pointer_mut(path) {
-                unexpected.iter().for_each(|name| {
+                for name in unexpected {
                     entries.remove(name);
-                });
+                }
             }
         }
         Kind::Required { .. } => {}

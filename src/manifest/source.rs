@@ -39,17 +39,15 @@ impl Source {
             column: place.column,
             length: place.length,
             advice: None,
-            snippet: (!may_hold_a_secret(line)).then(|| Snippet::of(line, place.column)),
+            snippet: (line.len() <= MAX_LINE && !may_hold_a_secret(line))
+                .then(|| Snippet::of(line, place.column)),
         }
     }
 
     /// The place of one line of a text value: inside a block scalar its own line, else the value.
     pub(super) fn line_in(&self, pointer: &str, line: usize) -> Place {
         let value = self.document.value_at(pointer);
-        let first = self.document.text_line(pointer);
-        if first == value.line {
-            return value;
-        }
+        let Some(first) = self.document.text_line(pointer) else { return value };
         let number = first + line - 1;
         let Some(text) = self.text.lines().nth(number - 1) else { return value };
         let indent = text.chars().take_while(|c| c.is_whitespace()).count();
@@ -67,6 +65,8 @@ fn shortened(message: String) -> String {
 }
 
 const MAX_MESSAGE: usize = 300;
+/// A longer line was not written for eyes, and looking through it for each finding would cost.
+const MAX_LINE: usize = 4096;
 
 /// A diagnostic goes to terminals and CI logs, so a line like `secret: whsec_...` is not shown.
 /// A line whose value is a reference is safe.

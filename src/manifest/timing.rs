@@ -31,7 +31,7 @@ pub(super) fn timezone(findings: &mut Findings<'_>, pointer: &str, name: &str) -
     None
 }
 
-pub(super) fn window(findings: &mut Findings<'_>, raw: RawWindow) -> Option<Window> {
+pub(super) fn window(findings: &mut Findings<'_>, raw: &RawWindow) -> Option<Window> {
     let from = clock_time(findings, "/window/from", raw.from.as_deref());
     let to = clock_time(findings, "/window/to", raw.to.as_deref());
     let except: Vec<NaiveDate> = raw

@@ -47,8 +47,8 @@ impl Place {
 struct Places {
     key: Option<Place>,
     value: Place,
-    /// First line of a block scalar's text, whose mark is the line of its `|`.
-    text_line: usize,
+    /// First line of a `|` text: inside it a line of the text is a line of the file.
+    text_line: Option<usize>,
     collection: bool,
 }
 
@@ -75,9 +75,9 @@ impl Document {
         self.nearest(pointer).map_or(Place::START, |places| places.key.unwrap_or(places.value))
     }
 
-    /// The line in which the text of a scalar begins.
-    pub(super) fn text_line(&self, pointer: &str) -> usize {
-        self.nearest(pointer).map_or(1, |places| places.text_line)
+    /// The line in which a `|` text begins.
+    pub(super) fn text_line(&self, pointer: &str) -> Option<usize> {
+        self.nearest(pointer)?.text_line
     }
 
     fn nearest(&self, pointer: &str) -> Option<&Places> {
@@ -184,7 +184,7 @@ impl Builder {
                 refuse_tag(tag.is_some(), place)?;
                 self.begin(Content::Map { entries: Map::new(), key: None, duplicate: false }, anchor, place)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.end(),
+            Event::SequenceEnd | Event::MappingEnd => self.end(place)?,
             Event::Alias(anchor) => self.alias(anchor, place)?,
             _ => {}
         }
@@ -220,8 +220,10 @@ impl Builder {
             return Ok(());
         }
         let value = if style == ScalarStyle::Plain { plain(text) } else { Value::String(text.to_owned()) };
-        let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-        self.register(place, usize::from(block), false)?;
+        // The mark stands at the first character that is no line break.
+        let blank = text.chars().take_while(|c| *c == '\n').count();
+        let text_line = (style == ScalarStyle::Literal).then(|| place.line.saturating_sub(blank).max(1));
+        self.register(place, text_line, false)?;
         if anchor != 0 {
             self.anchors.insert(anchor, value.clone());
         }
@@ -238,41 +240,55 @@ impl Builder {
             )
             .advise("split the rule: `in_segment` names a rule of another file"));
         }
-        let pointer = self.register(place, 0, true)?;
+        let pointer = self.register(place, None, true)?;
         self.open.push(Open { pointer, anchor, content });
         Ok(())
     }
 
-    fn end(&mut self) {
-        let Some(Open { anchor, content, .. }) = self.open.pop() else { return };
+    fn end(&mut self, place: Place) -> Result<(), Refusal> {
+        let Some(Open { anchor, content, .. }) = self.open.pop() else { return Ok(()) };
         let value = match content {
             Content::List(items) => Value::Array(items),
             Content::Map { entries, .. } => Value::Object(entries),
         };
         if anchor != 0 {
+            // A copy is kept, so it counts: anchors inside of anchors multiply, too.
+            self.spend(count(&value), place)?;
             self.anchors.insert(anchor, value.clone());
         }
-        self.put(value);
-    }
-
-    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Refusal> {
-        // An anchor that is still open would contain itself.
-        let Some(value) = self.anchors.get(&anchor).cloned() else {
-            return Err(Refusal::new("yaml-syntax", "this alias refers to what contains it", place));
-        };
-        self.values += count(&value);
-        self.register(place, 0, false)?;
         self.put(value);
         Ok(())
     }
 
-    /// Counts and places the value that comes next, and tells its pointer.
-    fn register(&mut self, place: Place, text_offset: usize, collection: bool) -> Result<String, Refusal> {
-        self.values += 1;
+    fn alias(&mut self, anchor: usize, place: Place) -> Result<(), Refusal> {
+        // An anchor that is still open would contain itself.
+        let Some(size) = self.anchors.get(&anchor).map(count) else {
+            return Err(Refusal::new("yaml-syntax", "this alias refers to what contains it", place));
+        };
+        self.spend(size, place)?;
+        let value = self.anchors.get(&anchor).cloned().unwrap_or_default();
+        self.register(place, None, false)?;
+        self.put(value);
+        Ok(())
+    }
+
+    fn spend(&mut self, values: usize, place: Place) -> Result<(), Refusal> {
+        self.values += values;
         if self.values > MAX_VALUES || self.pointers > MAX_POINTERS {
             return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
                 .advise("aliases count as what they stand for; lists of contacts belong into the database"));
         }
+        Ok(())
+    }
+
+    /// Counts and places the value that comes next, and tells its pointer.
+    fn register(
+        &mut self,
+        place: Place,
+        text_line: Option<usize>,
+        collection: bool,
+    ) -> Result<String, Refusal> {
+        self.spend(1, place)?;
         let (pointer, key) = match self.open.last() {
             None => (String::new(), None),
             Some(Open { pointer, content: Content::List(items), .. }) => {
@@ -285,7 +301,7 @@ impl Builder {
                 (child(pointer, name), Some(*key_place))
             }
         };
-        let places = Places { key, value: place, text_line: place.line + text_offset, collection };
+        let places = Places { key, value: place, text_line, collection };
         self.pointers += pointer.len();
         self.places.entry(pointer.clone()).or_insert(places);
         Ok(pointer)
@@ -361,4 +377,91 @@ fn number(text: &str) -> Option<Number> {
         return Some((real as i64).into());
     }
     Number::from_f64(real)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        match parse(text) {
+            Ok((document, _)) => document.value,
+            Err(refusal) => json!({"refused": refusal.code}),
+        }
+    }
+
+    #[test]
+    fn numbers_are_read_as_people_write_them() {
+        for (text, number) in [
+            ("10_000_000", json!(10_000_000)),
+            ("12e6", json!(12_000_000)),
+            ("1.5E3", json!(1500)),
+            ("-0.5", json!(-0.5)),
+            ("+7", json!(7)),
+            ("0", json!(0)),
+            ("287532829.01", json!(287_532_829.01)),
+        ] {
+            assert_eq!(value(text), number, "{text}");
+        }
+        for text in [
+            "0278123456",
+            "1__0",
+            "_1",
+            "1_",
+            "0x1F",
+            "1e999",
+            ".inf",
+            "12e",
+            "1.2.3",
+            "yes",
+            "on",
+            "5%",
+            "09:00",
+        ] {
+            assert_eq!(value(text), json!(text));
+        }
+        assert_eq!(value("'12'"), json!("12"));
+        assert_eq!(value("~"), Value::Null);
+    }
+
+    #[test]
+    fn places_point_at_keys_and_values() {
+        let (document, _) = parse("a:\n  - b: 1\n    ключ: два\n  - |\n    text\n    more\n").unwrap();
+        let place = |line, column, length| Place { line, column, length };
+        assert_eq!(document.value_at("/a/0/b"), place(2, 8, 1));
+        assert_eq!(document.key_at("/a/0/ключ"), place(3, 5, 4));
+        assert_eq!(document.value_at("/a/0/ключ"), place(3, 11, 3));
+        assert_eq!(document.value_at("/a"), place(1, 1, 1));
+        assert_eq!(document.value_at("/a/1"), place(5, 5, 1));
+        assert_eq!((document.text_line("/a/1"), document.text_line("/a/0/b")), (Some(5), None));
+        assert_eq!(document.value_at("/a/0/b/deeper/still"), place(2, 8, 1));
+        let (document, _) = parse("a: |\n\n\n  x\nb: >-\n  x\n  y\n").unwrap();
+        assert_eq!((document.text_line("/a"), document.text_line("/b")), (Some(2), None));
+    }
+
+    #[test]
+    fn anchors_are_read_within_the_budget() {
+        assert_eq!(value("a: &x [1, 2]\nb: *x"), json!({"a": [1, 2], "b": [1, 2]}));
+        let items = vec!["x"; 20_000].join(", ");
+        let nested = (0..40).fold(format!("[{items}]"), |inner, level| format!("&a{level} [{inner}]"));
+        assert_eq!(value(&nested), json!({"refused": "too-many-values"}));
+        let long = format!("{}: 1", "k".repeat(300));
+        assert_eq!(value(&long), json!({"refused": "too-long"}));
+    }
+
+    proptest! {
+        #[test]
+        fn quoted_text_is_never_anything_else(text in "\\PC{0,40}") {
+            let quoted = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(value(&format!("k: {quoted}")), json!({"k": text}));
+        }
+
+        #[test]
+        fn whole_numbers_survive(number: i64) {
+            prop_assert_eq!(value(&number.to_string()), json!(number));
+        }
+    }
 }

@@ -3,8 +3,12 @@
 //! Never decides whether a mailbox exists; it only refuses what cannot be an address at all.
 
 /// The form in which two addresses are compared everywhere: trimmed, lower-cased.
+///
+/// One letter for one letter, as PostgreSQL's `lower` does it (`outreach.address` is the twin): no final
+/// sigma, and the dotted İ, the only letter that Rust lowers to two, is a plain i.
 pub fn normalize_address(text: &str) -> String {
-    text.trim().to_lowercase()
+    let lower = |letter: char| letter.to_lowercase().next().unwrap_or(letter);
+    text.trim().chars().map(lower).collect()
 }
 
 /// The part after the `@` of a normalised address.
@@ -24,9 +28,8 @@ pub fn is_address(address: &str) -> bool {
     let Some((local, domain)) = address.split_once('@') else {
         return false;
     };
-    let clean = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| !"@,;:<>()[]\"\\".contains(c) && !is_blank(c))
-    };
+    let clean =
+        |part: &str| !part.is_empty() && part.chars().all(|c| !"@,;:<>()[]\"\\".contains(c) && !is_blank(c));
     clean(local)
         && clean(domain)
         && local.len() <= 64

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use minijinja::value::Serde;
@@ -16,6 +17,10 @@ const FUEL: u64 = 50_000;
 /// Longer results are a mistake: no mail server takes a header or text of this size from a stranger.
 const MAX_OUTPUT: usize = 256 * 1024;
 const MAX_SOURCE: usize = 64 * 1024;
+/// minijinja goes one call deeper for each operator and each open block: a longer chain would run out
+/// of stack, which nothing can catch.
+const MAX_TAG: usize = 500;
+const MAX_TAGS: usize = 200;
 const NAME: &str = "template";
 
 /// A compiled template.
@@ -54,7 +59,7 @@ impl Template {
         environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(move |_| escape.clone());
         environment.add_filter("truncate", truncate);
-        unknown_filter(&environment, text)?;
+        check_tags(&environment, text)?;
         environment.add_template_owned(NAME, text.to_owned()).map_err(|error| TemplateError::of(&error))?;
         let reads = match environment.get_template(NAME) {
             Ok(template) => {
@@ -117,7 +122,6 @@ impl TemplateError {
 }
 
 /// `truncate(120)`: at most that many characters, cut between words where there is a space.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a minijinja filter")]
 fn truncate(text: String, length: usize) -> String {
     if text.chars().count() <= length {
         return text;
@@ -127,32 +131,41 @@ fn truncate(text: String, length: usize) -> String {
     format!("{}…", words.trim_end())
 }
 
-/// minijinja finds an unknown filter when it runs into it; a manifest must be refused before.
-fn unknown_filter(environment: &Environment<'_>, text: &str) -> Result<(), TemplateError> {
+/// Holds each tag against its limits, and its filters against those that exist: minijinja finds an
+/// unknown filter only when it runs into it, and a manifest must be refused before.
+fn check_tags(environment: &Environment<'_>, text: &str) -> Result<(), TemplateError> {
+    let refuse = |offset: usize, message: String| {
+        Err(TemplateError { message, line: text[..offset].matches('\n').count() + 1 })
+    };
     let mut known = BTreeSet::new();
-    for (offset, name) in filters(text) {
-        if !known.insert(name) {
-            continue;
+    for (count, tag) in tags(text).enumerate() {
+        if count >= MAX_TAGS {
+            return refuse(tag.start, format!("more than {MAX_TAGS} tags"));
         }
-        let answer = environment.empty_state().apply_filter(name, &[]);
-        if answer.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
-            let line = text[..offset].matches('\n').count() + 1;
-            return Err(TemplateError { message: format!("there is no filter `{name}`"), line });
+        if tag.len() > MAX_TAG {
+            return refuse(tag.start, format!("a tag longer than {MAX_TAG} bytes"));
+        }
+        for (offset, name) in filters(&text[tag.clone()]) {
+            if !known.insert(name) {
+                continue;
+            }
+            let answer = environment.empty_state().apply_filter(name, &[]);
+            if answer.is_err_and(|error| error.kind() == ErrorKind::UnknownFilter) {
+                return refuse(tag.start + offset, format!("there is no filter `{name}`"));
+            }
         }
     }
     Ok(())
 }
 
-/// Names after a `|` inside `{{ }}` and `{% %}`, with their offsets; quoted text does not count.
-fn filters(text: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
+/// What stands inside `{{ }}` and `{% %}`, as ranges of the text. Quoted text does not end a tag.
+fn tags(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut position = 0;
-    let opening =
-        |from: usize| text.as_bytes()[from..].windows(2).position(|pair| pair == b"{{" || pair == b"{%");
-    while let Some(start) = opening(position) {
-        position += start + 2;
+    std::iter::from_fn(move || {
+        let bytes = &text.as_bytes()[position..];
+        let start = position + 2 + bytes.windows(2).position(|pair| pair == b"{{" || pair == b"{%")?;
         let mut quote = None;
-        let mut rest = text[position..].char_indices().peekable();
+        let mut rest = text[start..].char_indices().peekable();
         let mut end = text.len();
         while let Some((offset, c)) = rest.next() {
             match (quote, c) {
@@ -160,25 +173,41 @@ fn filters(text: &str) -> Vec<(usize, &str)> {
                 (Some(_), '\\') => {
                     rest.next();
                 }
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(c),
                 (None, '}' | '%') if rest.peek().is_some_and(|(_, next)| *next == '}') => {
-                    end = position + offset;
+                    end = start + offset;
                     break;
-                }
-                (None, '|') => {
-                    let after = &text[position + offset + 1..];
-                    let name = after.trim_start();
-                    let begin = position + offset + 1 + (after.len() - name.len());
-                    let length = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
-                    if length > 0 {
-                        found.push((begin, &name[..length]));
-                    }
                 }
                 _ => {}
             }
         }
         position = end;
+        Some(start..end)
+    })
+}
+
+/// Names after a `|` in a tag, with their offsets; quoted text does not count.
+fn filters(tag: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut quote = None;
+    let mut rest = tag.char_indices();
+    while let Some((offset, c)) = rest.next() {
+        match (quote, c) {
+            (Some(open), _) if c == open => quote = None,
+            (Some(_), '\\') => {
+                rest.next();
+            }
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '|') => {
+                let after = &tag[offset + 1..];
+                let name = after.trim_start();
+                let length = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+                if length > 0 {
+                    found.push((offset + 1 + (after.len() - name.len()), &name[..length]));
+                }
+            }
+            _ => {}
+        }
     }
     found
 }
@@ -234,6 +263,25 @@ mod tests {
             Err("the text takes too many steps".into())
         );
         assert!(Template::parse("{% include 'x' %}").is_err());
+    }
+
+    #[test]
+    fn nesting_and_length_have_an_end() {
+        for text in ["(".repeat(30_000), "[".repeat(30_000), "not ".repeat(10_000), "a.".repeat(30_000)] {
+            assert!(Template::parse(&format!("{{{{ {text}x }}}}")).is_err());
+        }
+        for text in ["{% if x %}", "{% for x in y %}", "{{ x | upper"].map(|text| text.repeat(4_000)) {
+            assert!(Template::parse(&text).is_err());
+        }
+        assert!(Template::parse(&"x".repeat(70_000)).is_err());
+        for deepest in [
+            format!("{{{{ 'x' {} }}}}", "|e".repeat(240)),
+            format!("{{{{ 1{} }}}}", "+1".repeat(240)),
+            format!("{{{{ x{} }}}}", ".a".repeat(240)),
+            format!("{}x{}", "{% if 1 %}".repeat(100), "{% endif %}".repeat(100)),
+        ] {
+            let _ = Template::parse(&deepest).and_then(|template| template.render(&json!({})));
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ pub enum ProviderError {
     SecretFile { path: String, source: std::io::Error },
     #[error("the webhook secret must look like `whsec_` followed by base64")]
     WebhookSecret,
-    #[error("the webhook address must be an https URL (http only to this machine), without user and password")]
+    #[error(
+        "the webhook address must be an https URL (http only to this machine), without user and password"
+    )]
     WebhookUrl,
     #[error("could not set up the HTTP client")]
     Client(#[source] reqwest::Error),

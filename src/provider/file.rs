@@ -171,10 +171,9 @@ impl Provider for FileProvider<'_> {
         to: &'a Destination,
         items: &'a [Item],
     ) -> BoxFuture<'a, Result<Vec<Presence>, ProviderError>> {
-        let found = self.find(to, items).map_err(|source| ProviderError::File {
-            path: self.path(to).display().to_string(),
-            source,
-        });
+        let found = self
+            .find(to, items)
+            .map_err(|source| ProviderError::File { path: self.path(to).display().to_string(), source });
         Box::pin(async move { found })
     }
 

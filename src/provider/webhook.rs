@@ -126,7 +126,9 @@ impl<'c> WebhookProvider<'c> {
         let now = self.clock.now();
         let body = match body(to, items, now) {
             Ok(body) => body,
-            Err(error) => return Answer::Whole(Verdict::Refused(format!("cannot be written as JSON: {error}"))),
+            Err(error) => {
+                return Answer::Whole(Verdict::Refused(format!("cannot be written as JSON: {error}")));
+            }
         };
         // New for each call: the receiver tells deliveries apart by item, not by message.
         let mut hasher = Sha256::new();

@@ -12,7 +12,9 @@ pub(super) fn check(campaign: &Campaign, report: &Report) -> Option<Blocked> {
     if campaign.membership == Membership::Mirror && live > 0 && left > 0 && left == live {
         return Some(Blocked {
             guard: Guard::EmptyAudience,
-            message: format!("the audience came out empty, so all {live} enrolled contacts would be withdrawn"),
+            message: format!(
+                "the audience came out empty, so all {live} enrolled contacts would be withdrawn"
+            ),
         });
     }
     let percent = i64::from(safety.max_withdraw_percent);

@@ -25,7 +25,7 @@ use crate::provider::{self, Destination};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Settled};
-use crate::store::{Lease, campaigns, campaign_lease, provider_lease};
+use crate::store::{Lease, campaign_lease, campaigns, provider_lease};
 
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
@@ -69,20 +69,21 @@ pub struct Applied {
 }
 
 /// One pass over one campaign.
-pub async fn reconcile(
-    context: &Context<'_>,
-    campaign: &Campaign,
+pub async fn reconcile<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
 ) -> Result<Applied, ReconcileError> {
     let planner = held::take(context, campaign_lease(campaign.number)).await?;
-    let result = held::while_held(context, &planner, pass(context, campaign, order, &planner)).await;
+    let result =
+        Box::pin(held::while_held(context, &planner, pass(context, campaign, order, &planner))).await;
     held::give_back(context, &planner).await;
     result
 }
 
-async fn pass(
-    context: &Context<'_>,
-    campaign: &Campaign,
+async fn pass<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
     order: &Order,
     planner: &Lease,
 ) -> Result<Applied, ReconcileError> {
@@ -124,7 +125,10 @@ async fn pass(
     Ok(Applied { plan: planned, settled, recovered, stopped, outcome, message })
 }
 
-fn conclusion(plan: &CampaignPlan, pushed: &Result<push::Pushed, push::Fault>) -> (PassOutcome, Option<String>) {
+fn conclusion(
+    plan: &CampaignPlan,
+    pushed: &Result<push::Pushed, push::Fault>,
+) -> (PassOutcome, Option<String>) {
     match (pushed, &plan.blocked) {
         (Err(fault), _) => (PassOutcome::Failed, Some(fault.message.clone())),
         (Ok(_), Some(blocked)) => (PassOutcome::Blocked, Some(blocked.message.clone())),

@@ -31,8 +31,7 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
-        let mut transaction =
-            context.pool.begin().await.map_err(StoreError::on(doing))?;
+        let mut transaction = context.pool.begin().await.map_err(StoreError::on(doing))?;
         sqlx::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
@@ -60,22 +59,26 @@ impl<'a> Planner<'a> {
     }
 
     /// What applying the campaign would do, with up to `samples` actions of each kind.
-    pub async fn campaign(&mut self, campaign: &Campaign, samples: i64) -> Result<CampaignPlan, ReconcileError> {
+    pub async fn campaign(
+        &mut self,
+        campaign: &'a Campaign,
+        samples: i64,
+    ) -> Result<CampaignPlan, ReconcileError> {
         let question = match self.question(campaign).await? {
             Ok(question) => question,
             Err(message) => return Ok(self.cannot_tell(campaign, message)),
         };
-        match self.try_statement(async |connection| diff::report(connection, &question, samples).await).await? {
+        match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
             Ok(report) => Ok(self.describe(campaign, report)),
             Err(message) => Ok(self.cannot_tell(campaign, message)),
         }
     }
 
     /// How many contacts are left after each clause of the campaign's segment.
-    pub async fn funnel(&mut self, campaign: &Campaign) -> Result<Vec<FunnelStep>, ReconcileError> {
+    pub async fn funnel(&mut self, campaign: &'a Campaign) -> Result<Vec<FunnelStep>, ReconcileError> {
         let question = self.plain_question(campaign, None);
         let segments = question.segments;
-        let left = self.try_statement(async |connection| diff::funnel(connection, &question).await).await?;
+        let left = self.try_read(async |connection| diff::funnel(connection, &question).await).await?;
         let Some(segment) = segments.get(&campaign.segment) else { return Ok(Vec::new()) };
         let labels = std::iter::once("all contacts".to_owned())
             .chain(segment.rule.clauses().iter().map(ToString::to_string));
@@ -88,7 +91,7 @@ impl<'a> Planner<'a> {
     /// Every action of the campaign in a stable order.
     pub async fn each_action<E: From<StoreError> + From<ReconcileError>>(
         &mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         mut visit: impl FnMut(Action) -> Result<(), E>,
     ) -> Result<(), E> {
         let Ok(question) = self.question(campaign).await? else { return Ok(()) };
@@ -99,7 +102,7 @@ impl<'a> Planner<'a> {
     /// Where some contacts stand in the campaign.
     pub async fn verdicts(
         &mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         people: &[uuid::Uuid],
     ) -> Result<Vec<diff::Verdict>, ReconcileError> {
         match self.question(campaign).await? {
@@ -117,7 +120,7 @@ impl<'a> Planner<'a> {
     /// Records the plan's actions and the pass, and commits: from here on they are promises.
     pub async fn record(
         mut self,
-        campaign: &Campaign,
+        campaign: &'a Campaign,
         plan: &CampaignPlan,
         what: Record,
         pass: &Pass,
@@ -136,31 +139,31 @@ impl<'a> Planner<'a> {
         if !planner.is_surely_held() {
             return Err(ReconcileError::LeaseLost(planner.name.clone()));
         }
-        self.transaction
-            .commit()
-            .await
-            .map_err(StoreError::on("record the pushes"))?;
+        self.transaction.commit().await.map_err(StoreError::on("record the pushes"))?;
         Ok(recorded)
     }
 
     /// The campaign's question, after what campaigns of higher rank want has been worked out.
     ///
     /// The inner error is the reason why nothing can be said.
-    async fn question(&mut self, campaign: &Campaign) -> Result<Result<Question<'a>, String>, ReconcileError> {
-        let rivals: Vec<&'a Campaign> =
-            self.manifest.campaigns.iter().filter(|other| are_rivals(other, campaign)).collect();
-        if !rivals.is_empty() && self.wants.is_empty() {
+    async fn question(
+        &mut self,
+        campaign: &'a Campaign,
+    ) -> Result<Result<Question<'a>, String>, ReconcileError> {
+        let above: Vec<&'a Campaign> =
+            self.manifest.campaigns.iter().filter(|other| has_a_say(other, campaign)).collect();
+        if !above.is_empty() && self.wants.is_empty() {
             diff::create_wanted(&mut self.transaction).await?;
         }
-        for rival in &rivals {
-            if !self.wants.contains_key(&rival.number) {
-                let failed = self.add_wants(rival).await?;
-                self.wants.insert(rival.number, failed);
+        for first in &above {
+            if !self.wants.contains_key(&first.number) {
+                let failed = self.add_wants(first).await?;
+                self.wants.insert(first.number, failed);
             }
-            if let Some(Some(message)) = self.wants.get(&rival.number) {
+            if let Some(Some(message)) = self.wants.get(&first.number) {
                 return Ok(Err(format!(
                     "campaign {} goes first and its audience could not be read: {message}",
-                    rival.name
+                    first.name
                 )));
             }
         }
@@ -171,14 +174,12 @@ impl<'a> Planner<'a> {
         let remaining =
             campaign.limits.on_day(day as u32).map(|limit| (i64::from(limit) - handed.today).max(0));
         let mut question = self.plain_question(campaign, remaining);
-        question.rivals = !rivals.is_empty();
+        question.above = above.iter().map(|first| first.number).collect();
         Ok(Ok(question))
     }
 
-    fn plain_question(&self, campaign: &Campaign, remaining_today: Option<i64>) -> Question<'a> {
+    fn plain_question(&self, campaign: &'a Campaign, remaining_today: Option<i64>) -> Question<'a> {
         let manifest = self.manifest;
-        // The manifest's own campaign outlives every question; the argument may not.
-        let declared = manifest.campaigns.iter().find(|known| known.number == campaign.number);
         let mut tolerated: Vec<i32> = manifest
             .campaigns
             .iter()
@@ -187,10 +188,10 @@ impl<'a> Planner<'a> {
             .collect();
         tolerated.push(campaign.number);
         Question {
-            campaign: declared.unwrap_or(&manifest.campaigns[0]),
+            campaign,
             segments: &manifest.segments,
             tolerated,
-            rivals: false,
+            above: Vec::new(),
             as_of: self.as_of,
             remaining_today,
             day_start: diff::local_day_start(campaign, self.as_of),
@@ -198,35 +199,50 @@ impl<'a> Planner<'a> {
         }
     }
 
-    async fn add_wants(&mut self, rival: &Campaign) -> Result<Option<String>, ReconcileError> {
-        let question = match Box::pin(self.question(rival)).await? {
+    async fn add_wants(&mut self, first: &'a Campaign) -> Result<Option<String>, ReconcileError> {
+        let question = match Box::pin(self.question(first)).await? {
             Ok(question) => question,
             Err(message) => return Ok(Some(message)),
         };
-        let added = self
-            .try_statement(async |connection| diff::add_wanted(connection, &question).await)
-            .await?;
+        let added =
+            self.guarded(async |connection| diff::add_wanted(connection, &question).await, true).await?;
         Ok(added.err())
     }
 
-    /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
-    async fn try_statement<T>(
+    /// A read with operator text in it; nothing it calls can write.
+    async fn try_read<T>(
         &mut self,
         statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
     ) -> Result<Result<T, String>, ReconcileError> {
-        let doing = "set a savepoint";
-        let mut savepoint =
-            self.transaction.begin().await.map_err(StoreError::on(doing))?;
-        match statement(&mut savepoint).await {
-            Ok(value) => {
-                savepoint.commit().await.map_err(StoreError::on(doing))?;
-                Ok(Ok(value))
-            }
+        let read_only = async |connection: &mut sqlx::PgConnection| {
+            sqlx::query("set local transaction_read_only = on")
+                .execute(&mut *connection)
+                .await
+                .map_err(StoreError::on("make the plan's read safe"))?;
+            statement(connection).await
+        };
+        self.guarded(read_only, false).await
+    }
+
+    /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
+    /// What it did (settings, rows) is kept only if asked for.
+    async fn guarded<T>(
+        &mut self,
+        statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
+        keep: bool,
+    ) -> Result<Result<T, String>, ReconcileError> {
+        let on = || StoreError::on("set a savepoint");
+        let mut savepoint = self.transaction.begin().await.map_err(on())?;
+        let result = statement(&mut savepoint).await;
+        if keep && result.is_ok() {
+            savepoint.commit().await.map_err(on())?;
+        } else {
+            savepoint.rollback().await.map_err(on())?;
+        }
+        match result {
+            Ok(value) => Ok(Ok(value)),
             Err(error) => match error.statement_fault() {
-                Some(message) => {
-                    savepoint.rollback().await.map_err(StoreError::on(doing))?;
-                    Ok(Err(message))
-                }
+                Some(message) => Ok(Err(message)),
                 None => Err(error.into()),
             },
         }
@@ -281,9 +297,11 @@ const fn state_word(state: State) -> &'static str {
     }
 }
 
-/// Whether `other` goes first and cannot share a contact with `campaign`.
-fn are_rivals(other: &Campaign, campaign: &Campaign) -> bool {
-    other.state == State::Active && other.outranks(campaign) && !other.tolerates(campaign)
+/// Whether `other` goes first, and what it is about to do matters to `campaign`: the two cannot share
+/// a contact, or the contacts that it takes count for a bound that holds across campaigns.
+fn has_a_say(other: &Campaign, campaign: &Campaign) -> bool {
+    let counts = campaign.company_cap.is_some() || campaign.cooldown.is_some();
+    other.state == State::Active && other.outranks(campaign) && (counts || !other.tolerates(campaign))
 }
 
 /// Campaigns in the order in which they are planned and applied.

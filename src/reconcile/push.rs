@@ -39,9 +39,7 @@ pub(super) async fn all_due(
     let mut pushed = Pushed::default();
     match hand_over_due(context, campaign, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => {
-            Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) })
-        }
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) }),
     }
 }
 
@@ -183,6 +181,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         Ok(fields) => Ok(Item { key, action, email, fields }),
         Err(error) => Err(Box::new(Outcome {
             key,
+            action,
             state: PushState::Refused,
             answer: Some(error.to_string()),
             not_before: None,
@@ -218,9 +217,9 @@ async fn perform(call: &Call<'_>, items: &[Item]) -> Result<Vec<Verdict>, Reconc
                 let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
                 verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
                 if ends {
-                    verdicts.extend(waiting.drain(..).flat_map(|rest| {
-                        std::iter::repeat_n(verdict.clone(), rest.len())
-                    }));
+                    verdicts.extend(
+                        waiting.drain(..).flat_map(|rest| std::iter::repeat_n(verdict.clone(), rest.len())),
+                    );
                 }
             }
         }
@@ -237,7 +236,8 @@ fn outcome(
     now: DateTime<Utc>,
 ) -> Outcome {
     let key = item.key;
-    let rendered = (!renderer.is_plain() && item.action != ActionKind::Withdraw).then_some(item.fields);
+    let action = item.action;
+    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
     let wait = |after: Option<Duration>| {
         let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
         TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1))
@@ -245,9 +245,7 @@ fn outcome(
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
         Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
-        Verdict::Retry { after, reason } => {
-            (PushState::Retry, Some(reason), Some(now + wait(after)), None)
-        }
+        Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
         Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
         // May be sent again, and must be remembered as perhaps there: a stop may come first.
         Verdict::InDoubt(reason) if dedupes => {
@@ -258,14 +256,14 @@ fn outcome(
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, state, answer, not_before, rendered, doubted }
+    Outcome { key, action, state, answer, not_before, rendered, doubted }
 }
 
 /// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
 fn backoff(attempts: i16, salt: u128) -> Duration {
     let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_secs(3600));
-    full - full.mul_f64((salt % 1000) as f64 / 4000.0)
+    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
+    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
 }
 
 #[cfg(test)]
@@ -276,7 +274,7 @@ mod tests {
     fn backing_off_doubles_up_to_an_hour() {
         assert_eq!(backoff(1, 0), Duration::from_millis(500));
         assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_secs(3600));
+        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
         assert!(backoff(3, 999) < backoff(3, 1));
     }
 }

@@ -5,7 +5,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::{Context, ReconcileError, destination, held, open_provider};
-use crate::model::{Campaign, PushKey, PushState};
+use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
 use crate::store::pushes::{self, Claimed, Outcome, Settled};
@@ -25,14 +25,16 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
-            let found = provider.look_up(&to, &items).await.map_err(|source| ReconcileError::Provider {
-                provider: campaign.provider.clone(),
-                source,
-            })?;
-            let outcomes: Vec<Outcome> =
-                items.iter().zip(found).map(|(item, presence)| judge(item.key, presence)).collect();
-            settled +=
-                pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
+            let found = provider
+                .look_up(&to, &items)
+                .await
+                .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
+            let outcomes: Vec<Outcome> = items
+                .iter()
+                .zip(found)
+                .map(|(item, presence)| judge(item.key, item.action, presence))
+                .collect();
+            settled += pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
         }
         Ok(settled)
     };
@@ -54,14 +56,14 @@ fn item(push: Claimed) -> Item {
     Item { key: push.key, action: push.action, email: push.email, fields: push.fields }
 }
 
-fn judge(key: PushKey, presence: Presence) -> Outcome {
+fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
     let (state, answer, doubted) = match presence {
         Presence::Here => (PushState::Accepted, "found at the provider", Some(false)),
         Presence::NotHere => (PushState::Retry, "not found at the provider", Some(false)),
         Presence::SendAgain => (PushState::Retry, "sent again under its key", Some(true)),
         Presence::Unknown => (PushState::InDoubt, "the provider cannot tell", Some(true)),
     };
-    Outcome { key, state, answer: Some(answer.to_owned()), not_before: None, rendered: None, doubted }
+    Outcome { key, action, state, answer: Some(answer.to_owned()), not_before: None, rendered: None, doubted }
 }
 
 /// Settles one push in doubt as a person says: it arrived, or it did not.
@@ -89,12 +91,11 @@ async fn settle_one(
     // The employee just before the one wanted: `adopt` starts after it.
     let after = Uuid::from_u128(key.employee_id.as_u128().saturating_sub(1));
     let adopted = pushes::adopt(context.pool, key.campaign, lease, after, 1).await?;
-    if adopted.first().is_none_or(|push| push.key != key) {
-        return Ok(false);
-    }
+    let Some(push) = adopted.first().filter(|push| push.key == key) else { return Ok(false) };
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
-    let mut outcome = judge(key, presence);
-    outcome.answer = Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
+    let mut outcome = judge(key, push.action, presence);
+    outcome.answer =
+        Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
     let settled = pushes::settle(context.pool, campaign, lease, context.clock.now(), &[outcome]).await?;
     Ok(settled.total() == 1)
 }

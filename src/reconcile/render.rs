@@ -40,7 +40,11 @@ impl FieldRenderer {
     }
 
     /// Adds the rendered fields to the plain ones.
-    pub fn render(&self, plain: Map<String, Value>, inputs: &Value) -> Result<Map<String, Value>, RenderError> {
+    pub fn render(
+        &self,
+        plain: Map<String, Value>,
+        inputs: &Value,
+    ) -> Result<Map<String, Value>, RenderError> {
         let mut fields = plain;
         for (name, template) in &self.templates {
             let failed = |message: String| RenderError { field: name.clone(), message };

@@ -72,8 +72,5 @@ pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<
     .fetch_all(connection)
     .await
     .map_err(StoreError::on("look for campaigns without a file"))?;
-    Ok(rows
-        .into_iter()
-        .map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled })
-        .collect())
+    Ok(rows.into_iter().map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled }).collect())
 }

@@ -41,12 +41,12 @@ pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> 
              coalesce(e.reply_info_request, false) as reply_info_request,
              array(
                  select s.target || ' (' || s.reason || ', from ' || s.source || ')' from outreach.suppressions s
-                 where s.target in (lower(btrim(e.work_email)), '@' || split_part(lower(btrim(e.work_email)), '@', 2))
+                 where s.target in (outreach.address(e.work_email), '@' || split_part(outreach.address(e.work_email), '@', 2))
                  order by s.target
              ) as suppressions
          from public.employees e
          left join public.companies c on c.id = e.company_id
-         where case when $1::uuid is not null then e.id = $1 else lower(btrim(e.work_email)) = $2 end
+         where case when $1::uuid is not null then e.id = $1 else outreach.address(e.work_email) = $2 end
          order by e.id
          limit 50",
     )
@@ -58,14 +58,9 @@ pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> 
 }
 
 /// Which of these fields a contact has no value for.
-pub async fn unset(
-    pool: &PgPool,
-    fields: &[FieldRef],
-    employee_id: Uuid,
-) -> Result<Vec<String>, StoreError> {
+pub async fn unset(pool: &PgPool, fields: &[FieldRef], employee_id: Uuid) -> Result<Vec<String>, StoreError> {
     let doing = "look for unset fields";
-    let tests: Vec<String> =
-        fields.iter().map(|field| super::diff::is_unset(field)).collect();
+    let tests: Vec<String> = fields.iter().map(super::diff::is_unset).collect();
     if tests.is_empty() {
         return Ok(Vec::new());
     }
@@ -76,11 +71,14 @@ pub async fn unset(
          left join public.companies c on c.id = e.company_id where e.id = {id}",
         tests.join(", ")
     );
-    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-        .persistent(false)
-        .fetch_optional(pool)
-        .await
-        .map_err(StoreError::on(doing))?;
+    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(
+        AssertSqlSafe(text),
+        arguments(&binds).map_err(StoreError::on("bind a value"))?,
+    )
+    .persistent(false)
+    .fetch_optional(pool)
+    .await
+    .map_err(StoreError::on(doing))?;
     let names = fields.iter().map(ToString::to_string);
     Ok(names.zip(unset.unwrap_or_default()).filter(|(_, unset)| *unset).map(|(name, _)| name).collect())
 }

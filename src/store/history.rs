@@ -46,7 +46,11 @@ pub struct Pass {
 }
 
 /// Writes the pass down as running, in the transaction that records its pushes.
-pub async fn begin(connection: &mut PgConnection, pass: &Pass, plan: &CampaignPlan) -> Result<(), StoreError> {
+pub async fn begin(
+    connection: &mut PgConnection,
+    pass: &Pass,
+    plan: &CampaignPlan,
+) -> Result<(), StoreError> {
     sqlx::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,

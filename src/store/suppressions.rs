@@ -79,7 +79,7 @@ pub async fn remove(pool: &PgPool, target: &str, by: ByHand<'_>) -> Result<bool,
 pub async fn flagged(pool: &PgPool, address: &str) -> Result<Vec<Uuid>, StoreError> {
     sqlx::query_scalar(
         "select id from public.employees
-         where lower(btrim(work_email)) = $1 and (reply_unsubscribe or reply_bounce) order by id",
+         where outreach.address(work_email) = $1 and (reply_unsubscribe or reply_bounce) order by id",
     )
     .bind(address)
     .fetch_all(pool)

@@ -4,6 +4,7 @@
 mod audience;
 mod cli;
 mod crash;
+mod demo;
 mod embedded;
 mod import;
 mod manifest;
@@ -12,3 +13,4 @@ mod provider;
 mod segment;
 mod soak;
 mod support;
+mod tidy;

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use outreachd::manifest::{self, Loaded, Manifest, Severity};
+use outreachd::model::{FIELDS, FieldSource, Template};
 use proptest::prelude::*;
+use serde_json::json;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -51,7 +53,20 @@ fn every_case_is_answered_as_expected() {
         .collect();
     folders.sort();
     assert!(folders.len() > 10);
-    folders.iter().for_each(|folder| check(folder));
+    for folder in &folders {
+        check(folder);
+    }
+}
+
+#[test]
+fn a_literal_secret_is_never_repeated() {
+    let loaded = manifest::load(&root().join("tests/cases/manifest/secrets-are-never-repeated"));
+    let said: String = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    let json = serde_json::to_string(&loaded.diagnostics).unwrap();
+    assert!(loaded.diagnostics.iter().filter(|found| found.code == "literal-secret").count() >= 4);
+    for text in [said, json] {
+        assert!(!text.contains("hunter2") && !text.contains("72727272"), "{text}");
+    }
 }
 
 #[test]
@@ -63,6 +78,38 @@ fn the_projects_own_files_load_without_a_word() {
     assert!(manifest.segments.len() >= 4 && manifest.campaigns.len() >= 4);
     let examples = manifest.segments.values().filter(|segment| !segment.examples.is_empty()).count();
     assert!(examples >= 2);
+}
+
+/// Fills every text of the project's campaigns for a contact with all columns, and for a bare one.
+#[test]
+fn the_projects_own_texts_come_out_whole() {
+    let manifest = manifest::load(&root()).manifest.unwrap();
+    let mut full = json!({"company": {}, "employee": {}});
+    for field in FIELDS {
+        full[field.entity.as_str()][field.column] = json!(format!("{} of the contact", field.column));
+    }
+    let bare =
+        json!({"company": {"company_name": "Acme", "registration_date": "2020-01-01"}, "employee": {}});
+    for (campaign, contact) in manifest.campaigns.iter().flat_map(|it| [(it, &full), (it, &bare)]) {
+        let mut fields = serde_json::Map::new();
+        for (name, source) in &campaign.fields {
+            let value = match source {
+                FieldSource::Template { text, .. } => Template::parse(text).unwrap().render(contact).unwrap(),
+                FieldSource::Value(text) => text.clone(),
+                FieldSource::Column { default, .. } => default.clone().unwrap_or_else(|| "set".to_owned()),
+            };
+            fields.insert(name.clone(), json!(value));
+        }
+        let fields = serde_json::Value::Object(fields);
+        for step in &campaign.sequence {
+            let plain = step.subject.iter().chain([&step.body]).map(|text| Template::parse(text).unwrap());
+            let html = step.html.iter().map(|text| Template::parse_html(text).unwrap());
+            for template in plain.chain(html) {
+                let text = template.render(&fields).unwrap();
+                assert!(!text.contains("{{") && !text.contains(" ,"), "{}: {text}", campaign.name);
+            }
+        }
+    }
 }
 
 #[test]
@@ -138,6 +185,9 @@ fn a_missing_folder_or_project_file_is_an_empty_manifest() {
     let loaded = manifest::load(folder.path());
     assert!(loaded.diagnostics.is_empty());
     assert!(loaded.manifest.unwrap().campaigns.is_empty());
+    let nowhere = manifest::load(&folder.path().join("not-mounted"));
+    assert!(nowhere.manifest.is_none());
+    assert_eq!(nowhere.diagnostics[0].code, "unreadable");
 }
 
 #[test]

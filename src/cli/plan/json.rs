@@ -10,9 +10,9 @@ use crate::reconcile::{Planner, ReconcileError};
 use crate::store::StoreError;
 
 /// Writes the plan; its actions are read anew from the planner's snapshot.
-pub(super) async fn write(
-    planner: &mut Planner<'_>,
-    campaigns: &[&Campaign],
+pub(super) async fn write<'a>(
+    planner: &mut Planner<'a>,
+    campaigns: &[&'a Campaign],
     plan: &Plan,
     mut out: impl Write,
 ) -> anyhow::Result<()> {

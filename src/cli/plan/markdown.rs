@@ -25,10 +25,9 @@ pub(super) fn plan(plan: &Plan) -> String {
             part.update,
             part.withdraw,
             part.keep,
-            part.blocked.as_ref().map_or_else(String::new, |blocked| format!(
-                "**blocked**: {}",
-                cell(&blocked.message)
-            )),
+            part.blocked
+                .as_ref()
+                .map_or_else(String::new, |blocked| format!("**blocked**: {}", cell(&blocked.message))),
         );
     }
     for orphan in &plan.orphaned {

@@ -77,9 +77,9 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
 }
 
 /// Plans the campaigns, which stand in order of rank.
-pub(super) async fn make(
-    planner: &mut Planner<'_>,
-    campaigns: &[&Campaign],
+pub(super) async fn make<'a>(
+    planner: &mut Planner<'a>,
+    campaigns: &[&'a Campaign],
     samples: i64,
     funnel: bool,
 ) -> anyhow::Result<Plan> {

@@ -113,13 +113,8 @@ fn action_lines(text: &mut String, action: &Action) {
         ActionKind::Withdraw => (RED, '-'),
     };
     let who = if action.who.is_empty() { action.employee_id.to_string() } else { action.who.clone() };
-    let _ = writeln!(
-        text,
-        "  {} {who} <{}> {}",
-        paint(style, sign),
-        action.email,
-        paint(DIM, &action.reason)
-    );
+    let _ =
+        writeln!(text, "  {} {who} <{}> {}", paint(style, sign), action.email, paint(DIM, &action.reason));
     for change in &action.changes {
         let _ = writeln!(text, "      {}: {} -> {}", change.field, change.old, change.new);
     }

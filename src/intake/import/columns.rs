@@ -3,7 +3,6 @@
 //! Knows the catalog and the header, never a row.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use super::value::{REGISTRATION_NUMBER, Shape, TIN};
 use crate::model::{Entity, FIELDS};
@@ -15,13 +14,25 @@ pub(super) const REJECT_COLUMNS: [&str; 3] = ["_line", "_column", "_reason"];
 /// Written by the database or by outreachd itself.
 const NEVER_IMPORTED: [&str; 3] = ["id", "created_at", "updated_at"];
 
+/// Rows are found by these, or they stop mails.
+const NEVER_CLEARED: [&str; 8] = [
+    "company_name",
+    "tin",
+    "registration_number",
+    "company_id",
+    "full_name",
+    "work_email",
+    "reply_unsubscribe",
+    "reply_bounce",
+];
+
 /// A column whose values are taken.
 #[derive(Debug, Clone)]
 pub(super) struct Column {
     pub name: &'static str,
     pub shape: Shape,
     pub max_chars: Option<usize>,
-    /// Whether an explicit null may erase what is stored: not where rows are found by it, nor against the database.
+    /// Whether an explicit null may erase what is stored.
     pub clearable: bool,
 }
 
@@ -60,7 +71,8 @@ impl Columns {
             }
         }
         if !unknown.is_empty() {
-            return Err(format!("its header {}", no_such_columns(entity, &unknown)));
+            let problem = no_such_columns(entity, &unknown);
+            return Err(format!("its header {problem}; columns are {}", list_columns(entity)));
         }
         let columns = Self { entity, taken, cells, by_name: None };
         columns.check_required().map_err(|problem| format!("its header {problem}"))?;
@@ -158,21 +170,11 @@ fn known(entity: Entity) -> Vec<Column> {
     };
     let fields =
         FIELDS.iter().filter(|field| field.entity == entity && !NEVER_IMPORTED.contains(&field.column));
-    columns.extend(fields.map(|field| {
-        Column {
-            name: field.column,
-            shape: Shape::of(field),
-            max_chars: None,
-            clearable: ![
-                "company_name",
-                "tin",
-                "registration_number",
-                "company_id",
-                "full_name",
-                "work_email",
-            ]
-            .contains(&field.column),
-        }
+    columns.extend(fields.map(|field| Column {
+        name: field.column,
+        shape: Shape::of(field),
+        max_chars: None,
+        clearable: !NEVER_CLEARED.contains(&field.column),
     }));
     columns
 }
@@ -190,24 +192,29 @@ fn normalize(name: &str) -> String {
 /// Says of unknown columns what was probably meant.
 pub(super) fn no_such_columns(entity: Entity, unknown: &[&str]) -> String {
     let known = known(entity);
-    let mut text = String::from("names what is no column of an import:");
-    for (place, cell) in unknown.iter().take(10).enumerate() {
-        let name = normalize(cell);
-        let separator = if place == 0 { "" } else { "," };
-        let shown: String = cell.chars().take(60).collect();
-        let _ = write!(text, "{separator} `{shown}`");
-        if NEVER_IMPORTED.contains(&name.as_str()) {
-            text.push_str(" (the database gives it)");
-        } else if let Some(meant) = closest(&name, &known) {
-            let _ = write!(text, " (did you mean `{meant}`?)");
-        }
-    }
-    if unknown.len() > 10 {
-        let _ = write!(text, " and {} more", unknown.len() - 10);
-    }
-    let names: Vec<&str> = known.iter().map(|column| column.name).collect();
-    let _ = write!(text, "; columns are {}", names.join(", "));
-    text
+    let advised: Vec<String> = unknown
+        .iter()
+        .take(10)
+        .map(|cell| {
+            let name = normalize(cell);
+            let shown: String = cell.chars().take(60).collect();
+            if NEVER_IMPORTED.contains(&name.as_str()) {
+                format!("`{shown}` (the database gives it)")
+            } else if let Some(meant) = closest(&name, &known) {
+                format!("`{shown}` (did you mean `{meant}`?)")
+            } else {
+                format!("`{shown}`")
+            }
+        })
+        .collect();
+    let more = unknown.len().saturating_sub(advised.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("names what is no column of an import: {}{more}", advised.join(", "))
+}
+
+/// All columns, for people who look for the right one.
+fn list_columns(entity: Entity) -> String {
+    known(entity).iter().map(|column| column.name).collect::<Vec<_>>().join(", ")
 }
 
 fn closest(name: &str, known: &[Column]) -> Option<&'static str> {

@@ -35,9 +35,8 @@ impl Scan {
         }
         for &byte in line {
             self.state = match (self.state, byte) {
-                (State::CellStart, b'"') => State::Quoted,
                 (State::Quoted, b'"') => State::AfterQuote,
-                (State::AfterQuote, b'"') | (State::Quoted, _) => State::Quoted,
+                (State::CellStart | State::AfterQuote, b'"') | (State::Quoted, _) => State::Quoted,
                 (_, byte) if byte == self.delimiter => State::CellStart,
                 (State::AfterQuote, _) => {
                     self.broken = true;
@@ -49,12 +48,12 @@ impl Scan {
     }
 
     /// Whether quoted text goes on in the next line.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn is_open(self) -> bool {
         self.state == State::Quoted
     }
 
     /// Whether there was text after a closing quote.
-    pub(super) const fn is_broken(&self) -> bool {
+    pub(super) const fn is_broken(self) -> bool {
         self.broken
     }
 }
@@ -139,7 +138,7 @@ mod tests {
         assert_eq!(texts(";"), ["", ""]);
         assert_eq!(texts("\"a;b\";\"c\nd\";"), ["a;b", "c\nd", ""]);
         assert_eq!(texts(r#""say ""hi""";ООО "Ромашка""#), [r#"say "hi""#, r#"ООО "Ромашка""#]);
-        assert_eq!(texts(r#""";x"#), [r#";x"#]);
+        assert_eq!(texts("\"\"\";x\""), ["\";x"]);
         assert_eq!(cells("ab;\"c\";d", b';').iter().map(|c| c.start).collect::<Vec<_>>(), [0, 3, 7]);
     }
 
@@ -147,7 +146,9 @@ mod tests {
     fn tells_open_and_broken_records() {
         let scan = |lines: &[&str]| {
             let mut scan = Scan::new(b',');
-            lines.iter().for_each(|line| scan.line(line.as_bytes()));
+            for line in lines {
+                scan.line(line.as_bytes());
+            }
             (scan.is_open(), scan.is_broken())
         };
         assert_eq!(scan(&["a,b"]), (false, false));

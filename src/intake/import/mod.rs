@@ -2,7 +2,7 @@
 //!
 //! A row is never guessed at and never lost. An empty cell leaves what is stored alone; only an explicit `null` in
 //! JSON Lines erases, and never a key. A row that changes nothing is not written, so a file imported again changes
-//! nothing. Session key and batch id are put on rows that this delivery brings or changes, and on no other.
+//! nothing. A file may set a stop (`reply_unsubscribe`, `reply_bounce`) and never take one back. Session key and batch id are put on rows that this delivery brings or changes, and on no other.
 //! Memory does not grow with the file.
 
 mod columns;
@@ -72,12 +72,12 @@ pub async fn import(
     };
     let seen_before = db::seen_before(&mut tx, &delivery).await?;
     steps.enter(Phase::Matching);
-    db::find(&mut tx, request.entity).await?;
+    db::find(&mut tx, &staging).await?;
     steps.enter(Phase::Writing);
     let tags = db::Tags { session_key: delivery.session_key, batch_id: delivery.batch_id };
     let merged = db::merge(&mut tx, &staging, tags).await?;
     let rejected = db::count_rejects(&mut tx).await?;
-    let unchanged = read.records - rejected - merged.inserted - merged.updated;
+    let unchanged = read.records.saturating_sub(rejected + merged.inserted + merged.updated);
 
     let mut shown = Vec::new();
     if rejected > 0 {
@@ -90,8 +90,11 @@ pub async fn import(
         tx.rollback().await.map_err(StoreError::on("take the trial import back"))?;
     } else {
         tx.commit().await.map_err(StoreError::on("commit the import"))?;
-        if rejected == 0 {
-            rejects::remove(&rejects)?;
+        // The rows are in: a file that stays behind is no reason to say otherwise.
+        if rejected == 0
+            && let Err(error) = rejects::remove(&rejects)
+        {
+            tracing::warn!(error = %error, "old rejects stay behind");
         }
     }
     tracing::info!(

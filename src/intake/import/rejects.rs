@@ -135,14 +135,11 @@ fn write_row(source: &Source, record: &Record, refusal: &Refusal, out: &mut Vec<
             object.insert("_line".to_owned(), Value::from(record.line));
             object.insert("_column".to_owned(), Value::from(refusal.columns.clone()));
             object.insert("_reason".to_owned(), Value::from(refusal.reason.clone()));
-            match serde_json::from_slice::<Map<String, Value>>(&record.raw) {
-                Ok(row) => {
-                    object.extend(row.into_iter().filter(|(key, _)| !REJECT_COLUMNS.contains(&key.as_str())))
-                }
-                Err(_) => {
-                    let raw = String::from_utf8_lossy(&record.raw).into_owned();
-                    object.insert(RAW.to_owned(), Value::from(raw));
-                }
+            if let Ok(row) = serde_json::from_slice::<Map<String, Value>>(&record.raw) {
+                object.extend(row.into_iter().filter(|(key, _)| !REJECT_COLUMNS.contains(&key.as_str())));
+            } else {
+                let raw = String::from_utf8_lossy(&record.raw).into_owned();
+                object.insert(RAW.to_owned(), Value::from(raw));
             }
             out.extend_from_slice(Value::Object(object).to_string().as_bytes());
         }

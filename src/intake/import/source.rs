@@ -115,9 +115,8 @@ impl Source {
                 break "opens a quote that is closed in the middle of a later line";
             }
             if !scan.is_open() {
-                let mut raw = first;
-                more.iter().for_each(|next| raw.extend_from_slice(next));
-                return Ok(record(&raw, None));
+                more.insert(0, first);
+                return Ok(record(&more.concat(), None));
             }
         };
         // Only its first line is lost to the quote: what follows is read again as records of their own.

@@ -72,7 +72,10 @@ impl Shape {
             Self::OneOf(allowed) => Err(format!("`{}` is none of {}", shown(text), allowed.join(", "))),
             Self::Digits { min, max } => digits(text, min, max),
             Self::Address => address(text),
-            Self::Addresses | Self::List => self.list(split(text)?),
+            Self::Addresses | Self::List => match self.list(split(text)?) {
+                Ok(list) if list == "{}" => Err("is a list with nothing in it".to_owned()),
+                other => other,
+            },
             Self::Bool => boolean(text),
             Self::Int => integer(text),
             Self::Decimal => decimal(text),

@@ -89,6 +89,20 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
     uniqueness::check(declared, &mut report);
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
+    nothing_is_lost(declared, &mut report);
+}
+
+/// The net under all other checks: a file that is not understood is never left out in silence.
+fn nothing_is_lost(declared: &Declared, report: &mut Report<'_>) {
+    let segments = declared.segments.iter().map(|(source, _, segment)| (*source, segment.is_some()));
+    let campaigns = declared.campaigns.iter().map(|(source, _, campaign)| (*source, campaign.is_some()));
+    let errors = report.diagnostics.iter().filter(|found| found.is_error());
+    let explained: BTreeSet<String> = errors.map(|found| found.file.clone()).collect();
+    for (source, sound) in segments.chain(campaigns) {
+        if !sound && !explained.contains(&report.sources[source].path) {
+            report.error(source, "", "not-understood", "this file is not understood".to_owned(), None);
+        }
+    }
 }
 
 /// Where the rules put what they find.

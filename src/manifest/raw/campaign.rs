@@ -13,25 +13,25 @@ use crate::model::{Membership, OnLeave, OutreachType, State};
 /// A declared outreach: whom, through which provider, when and how much.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["campaign", "number", "type", "segment", "provider"]))]
 #[schemars(title = "Campaign")]
 pub(in crate::manifest) struct RawCampaign {
     /// The campaign's name; renaming it changes nobody's enrollment.
-    #[schemars(required, schema_with = "schema::name")]
+    #[schemars(schema_with = "schema::name")]
     pub campaign: Option<String>,
     /// What the campaign is for, in a sentence.
     pub description: Option<String>,
     /// The campaign's identity: written to `employees.campaign_number`, unique over all files, never reused.
-    #[schemars(required, range(min = 1, max = 2_147_483_647))]
+    #[schemars(range(min = 1, max = 2_147_483_647))]
     pub number: Option<i32>,
     /// Written to `employees.outreach_type`.
     #[serde(rename = "type")]
-    #[schemars(required)]
     pub outreach_type: Option<OutreachType>,
     /// The segment whose contacts are wanted.
-    #[schemars(required, schema_with = "schema::name")]
+    #[schemars(schema_with = "schema::name")]
     pub segment: Option<String>,
     /// A provider declared in `outreach.yaml`.
-    #[schemars(required, schema_with = "schema::name")]
+    #[schemars(schema_with = "schema::name")]
     pub provider: Option<String>,
     /// Whether the campaign takes part in passes. `active` unless given.
     pub state: Option<State>,
@@ -79,9 +79,9 @@ pub(in crate::manifest) struct RawCampaign {
 /// When the daemon looks at the campaign.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["cron"]))]
 pub(in crate::manifest) struct RawSchedule {
     /// Minute, hour, day of the month, month, day of the week: `0 9 * * 1-5`.
-    #[schemars(required)]
     pub cron: Option<String>,
     /// The campaign's time zone, such as `Europe/Moscow`.
     pub timezone: Option<String>,
@@ -90,15 +90,16 @@ pub(in crate::manifest) struct RawSchedule {
 /// When mails may leave.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["from", "to"]))]
 pub(in crate::manifest) struct RawWindow {
     /// Days of the week; all of them unless given.
     #[schemars(schema_with = "schema::weekdays")]
     pub days: Option<Vec<String>>,
     /// The first minute, such as `"09:00"`.
-    #[schemars(required, extend("examples" = ["09:00"]))]
+    #[schemars(extend("examples" = ["09:00"]))]
     pub from: Option<String>,
     /// The first minute that is too late, such as `"18:00"`.
-    #[schemars(required, extend("examples" = ["18:00"]))]
+    #[schemars(extend("examples" = ["18:00"]))]
     pub to: Option<String>,
     /// Days on which nothing leaves, such as `2026-12-31`.
     #[schemars(length(max = 1000))]
@@ -122,12 +123,12 @@ pub(in crate::manifest) struct RawLimits {
 /// A daily limit that grows.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["start", "add"]))]
 pub(in crate::manifest) struct RawRamp {
     /// The limit of the first day.
-    #[schemars(required, range(min = 1))]
+    #[schemars(range(min = 1))]
     pub start: Option<u32>,
     /// How much it grows each time.
-    #[schemars(required)]
     pub add: Option<u32>,
     /// How often it grows, in whole days: `1d`, `1w`. Every day unless given.
     #[schemars(schema_with = "schema::span")]
@@ -137,6 +138,7 @@ pub(in crate::manifest) struct RawRamp {
 /// One mail.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["body"]))]
 pub(in crate::manifest) struct RawStep {
     /// Time after the mail before, such as `3d`.
     #[schemars(schema_with = "schema::span")]
@@ -144,7 +146,6 @@ pub(in crate::manifest) struct RawStep {
     /// Template of the subject; without one the mail follows up in the same thread.
     pub subject: Option<String>,
     /// Template of the text.
-    #[schemars(required)]
     pub body: Option<String>,
     /// Template of the same as HTML; values are escaped.
     pub html: Option<String>,

@@ -22,7 +22,7 @@ pub(in crate::manifest) struct RawProject {
     pub defaults: Option<RawDefaults>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much
     /// later. `10s` unless given.
-    #[schemars(schema_with = "schema::span")]
+    #[schemars(schema_with = "schema::seconds")]
     pub lease: Option<String>,
 }
 
@@ -34,15 +34,16 @@ pub(in crate::manifest) struct RawDatabase {
     #[schemars(schema_with = "schema::secret")]
     pub url: Option<String>,
     /// Longest time one audience statement may take, such as `30s`.
-    #[schemars(schema_with = "schema::span")]
+    #[schemars(schema_with = "schema::seconds")]
     pub statement_timeout: Option<String>,
 }
 
 /// Writes JSON Lines, one file a campaign.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["kind"]))]
 pub(in crate::manifest) struct RawFile {
-    #[schemars(required, extend("const" = "file"))]
+    #[schemars(extend("const" = "file"))]
     pub kind: Option<String>,
     /// The folder, below the project folder. `outbox` unless given.
     pub dir: Option<String>,
@@ -54,21 +55,21 @@ pub(in crate::manifest) struct RawFile {
 /// Calls an HTTP endpoint as Standard Webhooks describe it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["kind", "url", "secret"]))]
 pub(in crate::manifest) struct RawWebhook {
-    #[schemars(required, extend("const" = "webhook"))]
+    #[schemars(extend("const" = "webhook"))]
     pub kind: Option<String>,
     /// `https://...`, or `http://` on this machine, or a reference (`${NAME}`) to it.
-    #[schemars(required)]
     pub url: Option<String>,
     /// A reference to the signing secret (`whsec_...`): `${NAME}` or `file:/run/secrets/x`.
-    #[schemars(required, schema_with = "schema::secret")]
+    #[schemars(schema_with = "schema::secret")]
     pub secret: Option<String>,
     /// The receiver tells the second delivery of a key from the first. True unless given.
     pub idempotent: Option<bool>,
     /// The receiver answers `GET ?key=` with `{"found": true}` or `false`.
     pub look_up: Option<bool>,
     /// Longest time one call may take. `30s` unless given.
-    #[schemars(schema_with = "schema::span")]
+    #[schemars(schema_with = "schema::seconds")]
     pub timeout: Option<String>,
     /// Largest number of items in one call. 100 unless given.
     #[schemars(range(min = 1, max = 1_000))]

@@ -10,16 +10,17 @@ use crate::model::Expect;
 /// Who qualifies: a rule over contacts (an employee with its company).
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["segment", "where"]))]
 #[schemars(title = "Segment")]
 pub(in crate::manifest) struct RawSegment {
     /// The segment's name, by which campaigns and other segments refer to it.
-    #[schemars(required, schema_with = "schema::name")]
+    #[schemars(schema_with = "schema::name")]
     pub segment: Option<String>,
     /// What the segment is for, in a sentence.
     pub description: Option<String>,
     /// The rule. Several keys in one clause must all hold.
     #[serde(rename = "where")]
-    #[schemars(required, schema_with = "schema::rule")]
+    #[schemars(schema_with = "schema::rule")]
     pub rule: Option<Value>,
     /// Who comes first when limits leave room for some only.
     #[schemars(schema_with = "schema::order_by")]
@@ -38,9 +39,9 @@ pub(in crate::manifest) struct RawSegment {
 /// A made-up contact, and whether the rule lets it in.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["expect"]))]
 pub(in crate::manifest) struct RawExample {
     /// Whether the contact is in the segment.
-    #[schemars(required)]
     pub expect: Option<Expect>,
     /// For `expect: out`: the field whose clause is the first that does not hold.
     #[schemars(schema_with = "schema::field_name")]

@@ -6,10 +6,12 @@ use crate::audience::{Bind, Binds, column};
 use crate::model::{Campaign, FieldRef, FieldSource, Kind};
 
 /// An address as it is compared everywhere; the twin of `model::normalize_address`.
-pub(super) const ADDRESS: &str = "lower(btrim(e.work_email, E' \\t\\r\\n\\u00a0'))";
+pub fn normalized(email: &str) -> String {
+    format!("outreach.address({email})")
+}
 
 /// Whether `email` can be written to; the twin of `model::is_address`.
-pub(super) fn is_address(email: &str) -> String {
+pub fn is_address(email: &str) -> String {
     format!(
         r"({email} ~ '^[^@{FORBIDDEN}]+@([^@.{FORBIDDEN}]+\.)+[^@.{FORBIDDEN}]+$'
             and octet_length({email}) <= 254
@@ -20,14 +22,18 @@ pub(super) fn is_address(email: &str) -> String {
 
 /// Characters of no address, in a bracket expression: blanks, controls, and what makes a header or
 /// a list. Spelled out, because character classes depend on the database's locale.
-const FORBIDDEN: &str = r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
+const FORBIDDEN: &str =
+    r",;:<>()\[\]\\\x22\x01-\x20\x7f-\u00a0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff";
+
+/// What a text is trimmed of: the blanks of Unicode, as in `outreach.address`.
+const BLANKS: &str = r"E' \t\n\u000b\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000'";
 
 /// The value if it is set: blank text counts as unset.
 fn set_value(from: &FieldRef) -> String {
     let expression = column(from);
     match from.field.kind {
-        Kind::Text => format!("nullif(btrim({expression}), '')"),
-        Kind::Json if !from.path.is_empty() => format!("nullif(btrim({expression}), '')"),
+        Kind::Text => format!("nullif(btrim({expression}, {BLANKS}), '')"),
+        Kind::Json if !from.path.is_empty() => format!("nullif(btrim({expression}, {BLANKS}), '')"),
         _ => expression,
     }
 }
@@ -48,7 +54,7 @@ fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
         })
         .flatten()
         .collect();
-    reads.sort_by_key(|from| from.to_string());
+    reads.sort_by_key(ToString::to_string);
     reads.dedup();
     reads
 }
@@ -71,7 +77,7 @@ pub(super) fn complete(campaign: &Campaign) -> String {
 /// Only compared with hashes made by the same server; a collision hides one change of one contact
 /// with odds of 2^-64.
 pub(super) fn source_hash(campaign: &Campaign, binds: &mut Binds) -> String {
-    let mut values = vec![ADDRESS.to_owned()];
+    let mut values = vec![normalized("e.work_email")];
     for source in campaign.fields.values() {
         if let FieldSource::Column { from, .. } = source {
             values.push(set_value(from));
@@ -119,8 +125,7 @@ pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
 /// What templates read, as `{"company": {...}, "employee": {...}}` with unset columns left out,
 /// or `null` when the campaign has no template.
 pub(super) fn template_inputs(campaign: &Campaign) -> String {
-    let has_template =
-        campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
+    let has_template = campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
     if !has_template {
         return "null::jsonb".to_owned();
     }

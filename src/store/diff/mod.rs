@@ -9,7 +9,7 @@ mod columns;
 mod report;
 mod steps;
 
-pub use columns::is_unset;
+pub use columns::{is_address, is_unset, normalized};
 pub use report::{ActionRow, Report, Verdict};
 pub use steps::local_day_start;
 
@@ -32,8 +32,9 @@ pub struct Question<'a> {
     pub segments: &'a BTreeMap<String, Segment>,
     /// Numbers of the campaigns whose contacts may be in this one at the same time, itself included.
     pub tolerated: Vec<i32>,
-    /// Campaigns of higher rank may want the same contacts; they are listed in `wanted`.
-    pub rivals: bool,
+    /// Numbers of the campaigns that go first and have a say in this one; whom they want is listed in
+    /// `wanted`. Others may be listed there too, this one included.
+    pub above: Vec<i32>,
     pub as_of: DateTime<Utc>,
     /// How many enrollments the daily limit still admits today; `None` is no limit.
     pub remaining_today: Option<i64>,
@@ -77,6 +78,7 @@ pub async fn create_wanted(connection: &mut PgConnection) -> Result<(), StoreErr
 
 /// Adds to `wanted` whom this campaign wants beyond those it has.
 pub async fn add_wanted(connection: &mut PgConnection, question: &Question<'_>) -> Result<(), StoreError> {
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method's lifetime is too narrow")]
     let statement = Statement::new(question, |steps, binds| steps.wanted_tail(binds));
     run(connection, statement, "find whom a campaign of higher rank wants").await.map(|_| ())
 }
@@ -87,12 +89,14 @@ pub async fn report(
     question: &Question<'_>,
     samples: i64,
 ) -> Result<Report, StoreError> {
-    let Statement { text, binds } = Statement::new(question, |steps, binds| steps.report_tail(binds, samples));
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::on("compare the audience with the enrollments"))?;
+    let Statement { text, binds } =
+        Statement::new(question, |steps, binds| steps.report_tail(binds, samples));
+    let rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+            .persistent(false)
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::on("compare the audience with the enrollments"))?;
     Report::from_rows(&rows)
 }
 
@@ -105,7 +109,10 @@ pub async fn each_action<E: From<StoreError>>(
     use futures_util::TryStreamExt as _;
     let doing = "list the actions";
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.actions_tail(binds, None));
-    let mut rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?).persistent(false).fetch(connection);
+    let mut rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+            .persistent(false)
+            .fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(StoreError::on(doing))? {
         visit(ActionRow::from_row(&row).map_err(StoreError::on(doing))?)?;
     }
@@ -137,13 +144,15 @@ pub async fn verdicts(
     question: &Question<'_>,
     people: &[Uuid],
 ) -> Result<Vec<Verdict>, StoreError> {
-    let Statement { text, binds } = Statement::new(question, |steps, binds| steps.verdict_tail(binds, people));
+    let Statement { text, binds } =
+        Statement::new(question, |steps, binds| steps.verdict_tail(binds, people));
     let doing = "explain a contact";
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::on(doing))?;
+    let rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+            .persistent(false)
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::on(doing))?;
     rows.iter().map(Verdict::from_row).collect::<Result<_, _>>().map_err(StoreError::on(doing))
 }
 
@@ -161,11 +170,12 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
          group by 1"
     );
     let doing = "count who is left after each clause";
-    let rows = sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-        .persistent(false)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::on(doing))?;
+    let rows =
+        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+            .persistent(false)
+            .fetch_all(connection)
+            .await
+            .map_err(StoreError::on(doing))?;
     let mut left = vec![0; segment.rule.clauses().len() + 1];
     for row in rows {
         let depth: i32 = row.try_get("depth").map_err(StoreError::on(doing))?;
@@ -177,7 +187,11 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
     Ok(left)
 }
 
-async fn run(connection: &mut PgConnection, statement: Statement, doing: &'static str) -> Result<u64, StoreError> {
+async fn run(
+    connection: &mut PgConnection,
+    statement: Statement,
+    doing: &'static str,
+) -> Result<u64, StoreError> {
     let Statement { text, binds } = statement;
     sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .persistent(false)

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::columns::{self, ADDRESS};
+use super::columns;
 use super::{Question, Record, instant};
 use crate::audience::{self, Bind, Binds, CONTACTS, Scope};
 use crate::model::{Campaign, Membership, OnLeave, Segment, Skip, State, WithdrawReason};
@@ -64,17 +64,13 @@ impl<'a> Steps<'a> {
 
     /// What is true of a contact now, in the names that every later step uses.
     fn contact(&self, binds: &mut Binds) -> String {
-        let exit = self
-            .campaign
-            .exit
-            .as_ref()
-            .and_then(|name| self.question.segments.get(name))
-            .map_or_else(|| "false".to_owned(), |segment| {
-                audience::strict(&segment.rule, &self.scope(), binds)
-            });
+        let exit = self.campaign.exit.as_ref().and_then(|name| self.question.segments.get(name)).map_or_else(
+            || "false".to_owned(),
+            |segment| audience::strict(&segment.rule, &self.scope(), binds),
+        );
         format!(
             "e.company_id,
-    {ADDRESS} as email,
+    {address} as email,
     coalesce(e.reply_unsubscribe, false) as unsubscribed,
     coalesce(e.reply_bounce, false) as bounced,
     coalesce(e.reply_info_request, false) as replied,
@@ -82,6 +78,7 @@ impl<'a> Steps<'a> {
     {exit} as exits,
     {complete} as complete,
     {hash} as source_hash",
+            address = columns::normalized("e.work_email"),
             complete = columns::complete(self.campaign),
             hash = columns::source_hash(self.campaign, binds),
         )
@@ -220,11 +217,8 @@ from (
     /// Contacts that could enter, with the first reason that speaks against it.
     fn judged(&self, binds: &mut Binds) -> String {
         let number = self.number(binds);
-        let reenters = if self.campaign.membership == Membership::Mirror {
-            "f.status = 'withdrawn'"
-        } else {
-            "false"
-        };
+        let reenters =
+            if self.campaign.membership == Membership::Mirror { "f.status = 'withdrawn'" } else { "false" };
         let held_out = if self.campaign.holdout == 0 {
             "false".to_owned()
         } else {
@@ -233,25 +227,36 @@ from (
                 binds.add(Bind::Int(i64::from(self.campaign.holdout)))
             )
         };
-        let cooling = self.campaign.cooldown.map_or_else(
-            || "false".to_owned(),
-            |span| format!("f.last_sent > {}", instant(binds, span.before(self.question.as_of))),
-        );
-        let wanted = if self.question.rivals {
-            " or w.employee_id is not null or wa.email is not null"
-        } else {
-            ""
-        };
         let tolerated = binds
             .add(Bind::IntArray(self.question.tolerated.iter().map(|number| i64::from(*number)).collect()));
-        let rivals = format!(
-            "left join (
-    select distinct employee_id from wanted where campaign_number <> all ({tolerated})
+        let above = self.above(binds);
+        let (wanted, joined) = match &above {
+            None => ("", String::new()),
+            Some(above) => (
+                " or w.employee_id is not null or wa.email is not null",
+                format!(
+                    "left join (
+    select distinct employee_id from wanted where {above} and campaign_number <> all ({tolerated})
 ) w on w.employee_id = f.employee_id
 left join (
-    select distinct email from wanted where campaign_number <> all ({tolerated})
+    select distinct email from wanted where {above} and campaign_number <> all ({tolerated})
 ) wa on wa.email = f.email
+left join (
+    select distinct employee_id from wanted where {above} and enrolling
+) taken on taken.employee_id = f.employee_id
 "
+                ),
+            ),
+        };
+        let cooling = self.campaign.cooldown.map_or_else(
+            || "false".to_owned(),
+            |span| {
+                let since = span.before(self.question.as_of);
+                // A campaign that goes first in this very pass is an outreach as well.
+                let soon = above.is_some() && since < self.question.as_of;
+                let soon = if soon { " or taken.employee_id is not null" } else { "" };
+                format!("f.last_sent > {}{soon}", instant(binds, since))
+            },
         );
         let mut reasons = String::new();
         for (condition, skip) in [
@@ -269,10 +274,7 @@ left join (
             ("not f.complete".to_owned(), Skip::MissingField),
             (held_out, Skip::HeldOut),
             ("f.exits".to_owned(), Skip::MatchesExit),
-            (
-                format!("o.employee_id is not null or oa.email is not null{wanted}"),
-                Skip::InAnotherCampaign,
-            ),
+            (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
         ] {
@@ -290,7 +292,7 @@ left join (
     select distinct email from outreach.enrollments
     where live and campaign_number <> {number} and campaign_number <> all ({tolerated})
 ) oa on oa.email = f.email
-{rivals}left join (
+{joined}left join (
     select email, count(*) as holders, min(employee_id::text) as holder from (
         select email, employee_id from outreach.enrollments
         where campaign_number = {number} and status not in ('failed', 'withdrawn')
@@ -300,9 +302,14 @@ left join (
         select push_email, employee_id from moving where in_flight and push_email is not null
     ) u group by email
 ) h on h.email = f.email
-where f.matched and not f.live and not f.in_flight",
-            rivals = if self.question.rivals { rivals.as_str() } else { "" },
+where f.matched and not f.live and not f.in_flight"
         )
+    }
+
+    /// The rows of `wanted` that this question looks at.
+    fn above(&self, binds: &mut Binds) -> Option<String> {
+        let above: Vec<i64> = self.question.above.iter().map(|number| i64::from(*number)).collect();
+        (!above.is_empty()).then(|| format!("campaign_number = any ({})", binds.add(Bind::IntArray(above))))
     }
 
     fn sort_keys(&self) -> impl Iterator<Item = (String, bool)> {
@@ -326,10 +333,15 @@ where f.matched and not f.live and not f.in_flight",
         let sort = self.sort();
         let number = self.number(binds);
         let since = instant(binds, self.question.day_start);
+        let above = self.above(binds);
         let segment = self.segment;
         let mut layers = vec![("single", self.single(&sort))];
         let mut previous = "single";
-        let mut layer = |name: &'static str, partition: &str, held: Option<String>, bound: i64, skip: Skip| {
+        let mut layer = |name: &'static str,
+                         partition: &str,
+                         held: Option<String>,
+                         bound: i64,
+                         skip: Skip| {
             let bound = binds.add(Bind::Int(bound));
             let (join, taken) = match &held {
                 Some(join) => (join.as_str(), "coalesce(t.taken, 0)"),
@@ -362,11 +374,9 @@ left join (
             layer("within_company", ", p.company_id", Some(held), i64::from(bound), Skip::OverPerCompany);
         }
         if let Some(bound) = self.campaign.company_cap {
-            let wanted = if self.question.rivals {
-                "union all select company_id from wanted where enrolling"
-            } else {
-                ""
-            };
+            let wanted = above.as_ref().map_or_else(String::new, |above| {
+                format!("union all select company_id from wanted where {above} and enrolling")
+            });
             let held = format!(
                 "
 left join (
@@ -513,7 +523,9 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
             Some(limit) => {
                 let limit = binds.add(Bind::Int(limit));
                 let kind = |action: &str| {
-                    format!("(select * from actions where action = '{action}' order by email, employee_id limit {limit})")
+                    format!(
+                        "(select * from actions where action = '{action}' order by email, employee_id limit {limit})"
+                    )
                 };
                 format!("({} union all {} union all {})", kind("enroll"), kind("update"), kind("withdraw"))
             }

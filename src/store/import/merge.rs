@@ -47,6 +47,9 @@ pub async fn merge(conn: &mut PgConnection, staging: &Staging, tags: Tags<'_>) -
     Ok(Merged { inserted, updated, moved: moved.unsigned_abs() })
 }
 
+/// Stops, which a file may set and never take back: a `false` in a list is no word from the contact.
+const STOPS: [&str; 2] = ["reply_unsubscribe", "reply_bounce"];
+
 /// A column of the table that takes something else than the file's value alone.
 struct Extra {
     column: &'static str,
@@ -119,14 +122,22 @@ fn update(staging: &Staging) -> Option<String> {
             continue;
         }
         let name = &column.name;
-        let kept = format!("coalesce(s.{name}, t.{name})");
-        let value = if staging.clears {
-            format!("case when s.cleared & {} <> 0 then null else {kept} end", 1_i64 << place)
-        } else {
-            kept
+        let value = |tag: &str| {
+            let kept = if STOPS.contains(&name.as_str()) {
+                format!("coalesce(s.{name} or t.{name}, s.{name}, t.{name})")
+            } else {
+                format!("coalesce(s.{name}{tag}, t.{name})")
+            };
+            if staging.clears {
+                format!("case when s.cleared & {} <> 0 then null else {kept} end", 1_i64 << place)
+            } else {
+                kept
+            }
         };
-        changes.push(format!("{value} is distinct from t.{name}"));
-        sets.push(format!("{name} = {value}"));
+        // The delivery's name alone is no change.
+        changes.push(format!("{} is distinct from t.{name}", value("")));
+        let tag = extra(entity, column).and_then(|extra| extra.on_update).map(|tag| format!(", {tag}"));
+        sets.push(format!("{name} = {}", value(&tag.unwrap_or_default())));
     }
     if sets.is_empty() {
         return None;

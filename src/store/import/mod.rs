@@ -3,6 +3,7 @@
 //! Everything happens inside the caller's transaction and set-based: rows come by COPY into a temporary table, and
 //! no statement looks at one row. Never reads a file and never decides what a cell means.
 
+mod kept;
 mod merge;
 
 use chrono::{DateTime, Utc};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::model::Entity;
 
+use kept::refuse_kept;
 pub use merge::{Merged, Tags, merge};
 
 /// Imports of one kind take turns: two that match at the same time would both add the same row.
@@ -95,12 +97,12 @@ pub async fn prepare(conn: &mut PgConnection, staging: &Staging) -> Result<(), S
         "create temporary table import_rows (line bigint not null, digest uuid not null, cleared bigint not null default 0",
     );
     for column in &staging.columns {
-        create.push_str(&format!(", {} {}", column.name, column.type_name));
+        create.extend([", ", &column.name, " ", &column.type_name]);
     }
     for name in key_columns(staging.entity) {
         if !staging.columns.iter().any(|column| column.name == *name) {
             let type_name = if *name == "company_id" { "uuid" } else { "text" };
-            create.push_str(&format!(", {name} {type_name}"));
+            create.extend([", ", name, " ", type_name]);
         }
     }
     create.push_str(") on commit drop");
@@ -151,20 +153,23 @@ pub async fn copy(conn: &mut PgConnection, statement: &str, rows: Vec<u8>) -> Re
 /// Finds out what each staged row is; refuses those that cannot be told.
 ///
 /// Waits for other imports of the same kind first, and keeps them waiting until the transaction ends.
-pub async fn find(conn: &mut PgConnection, entity: Entity) -> Result<(), StoreError> {
+pub async fn find(conn: &mut PgConnection, staging: &Staging) -> Result<(), StoreError> {
     let failed = || StoreError::on("match the rows with what is stored");
     sqlx::query("select pg_advisory_xact_lock($1, $2)")
         .bind(LOCK_CLASS)
-        .bind(entity as i32)
+        .bind(staging.entity as i32)
         .execute(&mut *conn)
         .await
         .map_err(StoreError::on("wait for another import"))?;
-    let matching = match entity {
-        Entity::Company => include_str!("companies.sql"),
-        Entity::Employee => include_str!("employees.sql"),
+    let (matching, keys) = match staging.entity {
+        Entity::Company => (include_str!("match_companies.sql"), include_str!("keys_companies.sql")),
+        Entity::Employee => (include_str!("match_employees.sql"), include_str!("keys_employees.sql")),
     };
-    for text in [include_str!("repeats.sql"), matching, include_str!("walk.sql")] {
-        sqlx::raw_sql(text).execute(&mut *conn).await.map_err(failed())?;
+    let mut steps = vec![include_str!("repeats.sql").to_owned(), matching.to_owned()];
+    steps.extend(refuse_kept(staging));
+    steps.extend([keys.to_owned(), include_str!("walk.sql").to_owned()]);
+    for text in steps {
+        sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut *conn).await.map_err(failed())?;
     }
     Ok(())
 }

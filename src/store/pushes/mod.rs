@@ -2,6 +2,8 @@
 //!
 //! Never calls a provider and never keeps a transaction open for one.
 
+mod companies;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::postgres::PgRow;
@@ -73,8 +75,7 @@ pub async fn claim(
     let mut batch = Batch::default();
     for row in &rows {
         batch.dropped = row.try_get("dropped").map_err(StoreError::on(doing))?;
-        let employee: Option<Uuid> =
-            row.try_get("employee_id").map_err(StoreError::on(doing))?;
+        let employee: Option<Uuid> = row.try_get("employee_id").map_err(StoreError::on(doing))?;
         if employee.is_some() {
             let push = Claimed::from_row(campaign, row).map_err(StoreError::on(doing))?;
             batch.pushes.push(push);
@@ -165,6 +166,7 @@ pub async fn put_off(pool: &PgPool, campaign: i32) -> Result<i64, StoreError> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub key: PushKey,
+    pub action: ActionKind,
     pub state: PushState,
     pub answer: Option<String>,
     pub not_before: Option<DateTime<Utc>>,
@@ -217,8 +219,7 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction =
-        pool.begin().await.map_err(StoreError::on(doing))?;
+    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
     let rows = sqlx::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
@@ -252,54 +253,7 @@ pub async fn settle(
         };
         read().map_err(StoreError::on(doing))?;
     }
-    write_companies(&mut transaction, campaign, outcomes)
-        .await
-        .map_err(StoreError::on(doing))?;
+    companies::write(&mut transaction, campaign, now, outcomes).await.map_err(StoreError::on(doing))?;
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(settled)
-}
-
-/// Sets what `write_back` names on the companies of contacts that were just accepted.
-async fn write_companies(
-    connection: &mut sqlx::PgConnection,
-    campaign: &Campaign,
-    outcomes: &[Outcome],
-) -> Result<(), sqlx::Error> {
-    let value = |column: &str| {
-        campaign
-            .write_back
-            .iter()
-            .find(|write| write.field.to_string() == column)
-            .map(|write| write.value.as_str())
-    };
-    let (status, processing) = (value("company.status"), value("company.processing_status"));
-    if status.is_none() && processing.is_none() {
-        return Ok(());
-    }
-    let accepted: Vec<Uuid> = outcomes
-        .iter()
-        .filter(|outcome| outcome.state == PushState::Accepted)
-        .map(|outcome| outcome.key.employee_id)
-        .collect();
-    sqlx::query(
-        "update public.companies c
-         set status = coalesce($3, c.status), processing_status = coalesce($4, c.processing_status)
-         from (
-             select distinct p.company_id
-             from outreach.enrollments n
-             join outreach.pushes p using (employee_id, campaign_number, ordinal)
-             where n.campaign_number = $1 and n.employee_id = any ($2)
-               and p.action = 'enroll' and p.state = 'accepted'
-         ) entered
-         where c.id = entered.company_id
-           and (($3 is not null and c.status is distinct from $3)
-                or ($4 is not null and c.processing_status is distinct from $4))",
-    )
-    .bind(campaign.number)
-    .bind(&accepted)
-    .bind(status)
-    .bind(processing)
-    .execute(connection)
-    .await
-    .map(|_| ())
 }

@@ -46,6 +46,8 @@ from import_resolved r
 join public.employees e on e.company_id = r.company_id and lower(btrim(e.full_name)) = r.name
 where lower(btrim(e.work_email)) is distinct from r.address or r.address is null;
 
+analyze import_candidates;
+
 create temporary table import_counted on commit drop as
 select line,
        count(*) filter (where by_address) as addressed,
@@ -81,19 +83,3 @@ select line, 'full_name',
 from import_matched where addressed = 0 and namesakes > 1;
 
 delete from import_matched m using import_rejects r where r.line = m.line;
-
-insert into import_keys
-select m.line, 'address', concat_ws(' ', m.company_id, m.address), 'work_email', false
-from import_matched m
-where (company_id, address) in
-    (select company_id, address from import_matched where address is not null group by 1, 2 having count(*) > 1)
-union all
--- Two stored employees may well share a name, when each was found by an address of its own.
-select m.line, 'name', concat_ws(' ', m.company_id, m.name), 'full_name', m.addressed > 0
-from import_matched m
-where (company_id, name) in
-    (select company_id, name from import_matched where name is not null group by 1, 2 having count(*) > 1)
-union all
-select m.line, 'id', m.id::text, case when m.addressed > 0 then 'work_email' else 'full_name' end, false
-from import_matched m
-where id in (select id from import_matched group by id having count(*) > 1);
