@@ -171,6 +171,7 @@ async fn an_outbox_that_cannot_be_opened_leaves_nothing_in_doubt() {
 }
 
 /// The kind of a verdict, and how long it asks to wait.
+#[expect(clippy::needless_pass_by_value, reason = "reads better at the calls")]
 fn read(answer: Answer) -> (String, Option<Duration>) {
     let name = |verdict: &Verdict| {
         format!("{verdict:?}").chars().take_while(char::is_ascii_alphabetic).collect::<String>()

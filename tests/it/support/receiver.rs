@@ -195,6 +195,7 @@ enum Answer {
 }
 
 impl Answer {
+    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they have just made")]
     fn send(status: u16, body: impl ToString) -> Self {
         Self::Send { status, headers: String::new(), body: body.to_string() }
     }
@@ -239,11 +240,6 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
     };
     let all = |_: &Delivery| "accepted";
     match behaviour {
-        Behaviour::Accept => {
-            let answer = results(&all);
-            state.kept.extend(items);
-            Some(answer)
-        }
         Behaviour::Item { email, status } => {
             let answer = results(&|item| if item.email == email { status } else { "accepted" });
             state.kept.extend(items.into_iter().filter(|item| item.email != email));
@@ -256,7 +252,7 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
         Behaviour::Poison(email) if items.iter().any(|item| item.email == email) => {
             Some(Answer::send(400, "{}"))
         }
-        Behaviour::Poison(_) => {
+        Behaviour::Accept | Behaviour::Poison(_) => {
             let answer = results(&all);
             state.kept.extend(items);
             Some(answer)
