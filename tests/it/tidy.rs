@@ -147,9 +147,11 @@ fn files_are_short_named_well_and_say_what_they_are_for() {
         }
         let own = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
         let reason = LONG.iter().find(|(long, _)| *long == path);
-        if own > MOST_LINES {
+        if !path.starts_with("src/") {
+            // The limits are for what readers of the program go through; a model or a story may be long.
+        } else if own > MOST_LINES {
             wrong.push(format!("{path} has {own} lines of its own, more than {MOST_LINES}"));
-        } else if own > MANY_LINES && reason.is_none() && path.starts_with("src/") {
+        } else if own > MANY_LINES && reason.is_none() {
             wrong.push(format!("{path} has {own} lines of its own and no reason in LONG"));
         } else if own <= MANY_LINES && reason.is_some() {
             wrong.push(format!("{path} is not long any more: take it out of LONG"));
