@@ -4,10 +4,11 @@
 //! process runs up to there, is killed, and the next ones must put everything right.
 
 use futures_util::future::join_all;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::process::Running;
 use crate::support::project::{BATCH, Kind, Project, until};
-use crate::support::receiver::Behaviour;
+use crate::support::receiver::{Behaviour, SECRET};
 
 const CONTACTS: usize = 5;
 
@@ -257,7 +258,9 @@ async fn a_stop_between_record_and_claim_holds() {
 /// The receiver has it, nobody says so, and then comes the stop: not sent again, and withdrawn.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_while_in_doubt_withdraws_what_arrived() {
-    for answer in [Behaviour::Hang { keep: true }, Behaviour::Drop { keep: true }, Behaviour::HalfList] {
+    let lost = Behaviour::Drop { keep: false };
+    for answer in [Behaviour::Hang { keep: true }, Behaviour::Drop { keep: true }, Behaviour::HalfList, lost]
+    {
         join_all([Kind::Deduping, Kind::LookedUp, Kind::Blind].map(|kind| {
             let answer = answer.clone();
             async move {
@@ -270,8 +273,8 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
                 })
                 .await;
                 project.run(&["suppress", "add", "p1@c1.example", "p2@c2.example"]).await.ended(0);
-                project.receiver.always(Behaviour::Accept);
                 process.finish().await;
+                project.receiver.always(Behaviour::Accept);
                 project.quiet().await;
                 assert_eq!(project.count("outreach.enrollments where live").await, 0);
                 let mut holds = std::collections::BTreeSet::new();
@@ -283,9 +286,38 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
                 }
                 assert!(holds.is_empty(), "{kind:?} {answer:?} still holds {holds:?}");
                 assert!(project.enrolled().values().all(|times| *times == 1), "{kind:?} {answer:?}");
+                let arrived = !matches!(answer, Behaviour::Drop { keep: false });
+                assert_eq!(!project.enrolled().is_empty(), arrived, "{kind:?} {answer:?}");
                 project.run(&["audit"]).await.ended(0);
             }
         }))
         .await;
     }
+}
+
+/// Its own private database, stopped as by a crash while the provider thinks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_crashes_in_the_middle_costs_nobody_a_mail() {
+    let project = Project::new(Kind::LookedUp, 0).await;
+    let start =
+        |arguments: &[&str]| Running::start(project.path(), &[("HOOK_SECRET", SECRET.to_owned())], arguments);
+    project.write("companies.csv", "company_name,tin,segment\nAcme,7701000001,Fintech\n");
+    let employees: String = (1..=5).map(|n| format!("7701000001,P{n},p{n}@acme.example\n")).collect();
+    project.write("employees.csv", &format!("company_tin,first_name,work_email\n{employees}"));
+    start(&["import", "companies", "companies.csv"]).finish().await.ended(0);
+    start(&["import", "employees", "employees.csv"]).finish().await.ended(0);
+
+    project.receiver.script([Behaviour::Hang { keep: true }]);
+    let process = start(&["apply", "--yes"]);
+    project.receiver.requests(1).await;
+    let pid = project.read(".outreachd/pg/data/postmaster.pid");
+    let pid = Pid::from_raw(pid.lines().next().unwrap().parse().unwrap()).unwrap();
+    kill_process(pid, Signal::QUIT).unwrap();
+    process.finish().await.ended(75);
+    start(&["apply", "--yes"]).finish().await.ended(0);
+    start(&["plan", "--detailed-exitcode"]).finish().await.ended(0);
+    start(&["audit"]).finish().await.ended(0);
+    let enrolled = project.enrolled();
+    assert_eq!(enrolled.len(), 5, "never zero: {enrolled:?}");
+    assert!(enrolled.values().all(|times| *times == 1), "never twice: {enrolled:?}");
 }

@@ -3,6 +3,7 @@
 
 mod audience;
 mod cases;
+mod cli;
 mod crash;
 mod demo;
 mod embedded;
@@ -10,6 +11,8 @@ mod import;
 mod manifest;
 mod migrate;
 mod model;
+mod provider;
 mod segment;
+mod soak;
 mod support;
 mod tidy;
