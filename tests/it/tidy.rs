@@ -86,9 +86,8 @@ fn named(text: &str, depth: usize) -> BTreeSet<String> {
 
 /// The first names of `a::b`, or of each path in `{a::b, c::{d, e}}`.
 fn heads(path: &str) -> Vec<String> {
-    let word = |text: &str| -> String {
-        text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
-    };
+    let word =
+        |text: &str| -> String { text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let Some(group) = path.strip_prefix('{') else { return vec![word(path)] };
     let mut heads = Vec::new();
     let (mut depth, mut start) = (0, 0);
@@ -199,7 +198,11 @@ fn readme_commands() -> Vec<Vec<String>> {
 #[test]
 fn commands_in_the_readme_exist() {
     let commands = readme_commands();
-    assert_eq!(commands.first().map(Vec::as_slice), Some(["demo".to_owned()].as_slice()), "README opens with it");
+    assert_eq!(
+        commands.first().map(Vec::as_slice),
+        Some(["demo".to_owned()].as_slice()),
+        "README opens with it"
+    );
     assert!(commands.len() > 10);
     let help = outreachd(&["--help"]);
     for words in commands {

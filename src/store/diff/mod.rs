@@ -8,6 +8,7 @@
 mod columns;
 mod report;
 mod steps;
+mod tails;
 
 pub use columns::{is_address, is_unset, normalized};
 pub use report::{ActionRow, Report, Verdict};
