@@ -171,11 +171,11 @@ async fn an_outbox_that_cannot_be_opened_leaves_nothing_in_doubt() {
 }
 
 /// The kind of a verdict, and how long it asks to wait.
-fn read(answer: Answer) -> (String, Option<Duration>) {
+fn read(answer: &Answer) -> (String, Option<Duration>) {
     let name = |verdict: &Verdict| {
         format!("{verdict:?}").chars().take_while(char::is_ascii_alphabetic).collect::<String>()
     };
-    let (text, first) = match &answer {
+    let (text, first) = match answer {
         Answer::Whole(verdict) => (format!("whole {}", name(verdict)), verdict),
         Answer::Items(verdicts) => (verdicts.iter().map(name).collect::<Vec<_>>().join(" "), &verdicts[0]),
     };
@@ -230,7 +230,7 @@ async fn each_answer_of_a_webhook_has_its_meaning() {
         join_all(cases.iter().map(|(behaviour, meaning, after)| async move {
             let candidate = Candidate::new(kind).await;
             candidate.receiver.always(behaviour.clone());
-            let found = read(candidate.open().perform(&to(), &items(2)).await);
+            let found = read(&candidate.open().perform(&to(), &items(2)).await);
             assert_eq!(found, ((*meaning).to_owned(), *after), "{kind:?} {behaviour:?}");
         }))
         .await;
@@ -251,7 +251,7 @@ async fn a_date_says_when_to_come_back() {
     for (offset, expected) in [(90, 89..=90), (-90, 0..=0)] {
         let date = (now + TimeDelta::seconds(offset)).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         candidate.receiver.always(Behaviour::ComeBack { status: 429, after: date });
-        let (_, after) = read(provider.perform(&to(), &items(1)).await);
+        let (_, after) = read(&provider.perform(&to(), &items(1)).await);
         assert!(expected.contains(&after.unwrap().as_secs()), "{after:?}");
     }
 }
@@ -263,7 +263,7 @@ async fn a_webhook_that_is_not_there_surely_got_nothing() {
         let root = candidate.folder.path();
         // Port 1 is reserved and nobody listens on it.
         let provider = open(webhook("http://127.0.0.1:1/".to_owned(), kind), root).unwrap();
-        assert_eq!(read(provider.perform(&to(), &items(2)).await).0, "whole Retry");
+        assert_eq!(read(&provider.perform(&to(), &items(2)).await).0, "whole Retry");
     }
 }
 
