@@ -265,6 +265,7 @@ async fn a_stop_while_in_doubt_withdraws_what_arrived() {
             let answer = answer.clone();
             async move {
                 let project = Project::new(kind, BATCH).await;
+                project.declare("1s", "1s");
                 project.receiver.always(answer.clone());
                 let process = project.start(&["apply", "--yes"]);
                 project.receiver.requests(1).await;
