@@ -9,11 +9,13 @@ pub(super) fn check(campaign: &Campaign, report: &Report) -> Option<Blocked> {
     let live = report.live;
     let leaving = report.withdraw_by_rule();
     let left = report.leaving.get(WithdrawReason::LeftAudience.code()).copied().unwrap_or(0);
-    if campaign.membership == Membership::Mirror && live > 0 && left > 0 && left == live {
+    // Those with a push on its way and those who are stopped say nothing against an empty audience.
+    let rest = live - report.stops - report.in_flight;
+    if campaign.membership == Membership::Mirror && left > 0 && left >= rest {
         return Some(Blocked {
             guard: Guard::EmptyAudience,
             message: format!(
-                "the audience came out empty, so all {live} enrolled contacts would be withdrawn"
+                "the audience came out empty, so all {left} enrolled contacts would be withdrawn"
             ),
         });
     }

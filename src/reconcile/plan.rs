@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::Utc;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, Postgres, Transaction};
 
-use super::render::FieldRenderer;
+use super::render::{FieldRenderer, RenderError};
 use super::{Context, ReconcileError, guard};
 use crate::model::{
     Action, ActionKind, Blocked, Campaign, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan,
@@ -338,43 +338,47 @@ fn digest(campaign: &Campaign, report: &Report) -> String {
 }
 
 fn action(row: ActionRow, renderer: &FieldRenderer) -> Action {
-    let changes = if row.action == ActionKind::Update { changes(&row, renderer) } else { Vec::new() };
     let who = [row.full_name.as_str(), row.position.as_str(), row.company_name.as_str()]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(", ");
-    let mut reason = row.reason.clone();
-    if row.action == ActionKind::Enroll {
-        reason = format!("in segment {reason}");
-        if let (Some(fields), Some(inputs)) = (&row.fields, &row.inputs)
-            && let Err(error) = renderer.render(fields.clone(), inputs)
-        {
-            reason = format!("{reason}; will be parked: {error}");
+    let mut changes = Vec::new();
+    let mut reason = match row.action {
+        ActionKind::Enroll => format!("in segment {}", row.reason),
+        ActionKind::Update => row.reason.replace('_', " "),
+        ActionKind::Withdraw => match WithdrawReason::parse(&row.reason) {
+            Some(leaving) => leaving.text().to_owned(),
+            None => row.reason.clone(),
+        },
+    };
+    if row.action != ActionKind::Withdraw {
+        match rendered(&row, renderer) {
+            Ok(fields) if row.action == ActionKind::Update => changes = changed(&row, &fields),
+            Ok(_) => {}
+            Err(error) => reason = format!("{reason}; will be parked: {error}"),
         }
-    } else if let Some(leaving) = WithdrawReason::parse(&reason) {
-        reason = leaving.text().to_owned();
-    } else {
-        reason = reason.replace('_', " ");
     }
     Action { action: row.action, employee_id: row.employee_id, email: row.email, reason, changes, who }
 }
 
-fn changes(row: &ActionRow, renderer: &FieldRenderer) -> Vec<Change> {
-    let old = row.held.clone().unwrap_or_default();
+/// The fields as they would be handed over.
+fn rendered(row: &ActionRow, renderer: &FieldRenderer) -> Result<Map<String, Value>, RenderError> {
     let plain = row.fields.clone().unwrap_or_default();
-    let new = match &row.inputs {
-        Some(inputs) => renderer.render(plain.clone(), inputs).unwrap_or(plain),
-        None => plain,
-    };
+    match &row.inputs {
+        Some(inputs) => renderer.render(plain, inputs),
+        None => Ok(plain),
+    }
+}
+
+fn changed(row: &ActionRow, new: &Map<String, Value>) -> Vec<Change> {
+    let old = row.held.clone().unwrap_or_default();
     let mut names: BTreeMap<&String, ()> = old.keys().map(|name| (name, ())).collect();
     names.extend(new.keys().map(|name| (name, ())));
-    let value = |fields: &serde_json::Map<String, Value>, name: &str| {
-        fields.get(name).cloned().unwrap_or(Value::Null)
-    };
+    let value = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
     let mut changes: Vec<Change> = names
         .into_keys()
-        .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(&new, name) })
+        .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(new, name) })
         .filter(|change| change.old != change.new)
         .collect();
     if let Some(held) = row.held_email.as_ref().filter(|held| **held != row.email) {

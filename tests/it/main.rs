@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod audience;
+mod cases;
 mod cli;
 mod crash;
 mod demo;
@@ -9,6 +10,7 @@ mod embedded;
 mod import;
 mod manifest;
 mod migrate;
+mod model;
 mod provider;
 mod segment;
 mod soak;

@@ -15,6 +15,17 @@ use crate::model::{Campaign, Membership, OnLeave, Segment, Skip, State, Withdraw
 /// A push that was recorded and never claimed is forgotten by the next pass; it counts for nothing.
 const OPEN: &str = "(state <> 'recorded' or attempts > 0)";
 
+/// Who is in a campaign or on the way into one; an own campaign is always tolerated.
+const ELSEWHERE: &str = "(
+        select employee_id, email, campaign_number from outreach.enrollments where live
+        union all
+        select employee_id, email, campaign_number from outreach.pushes
+        where action = 'enroll' and settled_at is null and {OPEN}
+    ) u";
+
+/// What a layer that counts within companies is partitioned by.
+const COMPANY: &str = ", p.company_id";
+
 /// Writes the steps of one question.
 pub(super) struct Steps<'a> {
     question: &'a Question<'a>,
@@ -285,25 +296,34 @@ left join (
     end as skip
 from moving f
 left join (
-    select distinct employee_id from outreach.enrollments
-    where live and campaign_number <> {number} and campaign_number <> all ({tolerated})
+    select distinct employee_id from {elsewhere} where campaign_number <> all ({tolerated})
 ) o on o.employee_id = f.employee_id
 left join (
-    select distinct email from outreach.enrollments
-    where live and campaign_number <> {number} and campaign_number <> all ({tolerated})
+    select distinct email from {elsewhere} where campaign_number <> all ({tolerated})
 ) oa on oa.email = f.email
 {joined}left join (
     select email, count(*) as holders, min(employee_id::text) as holder from (
         select email, employee_id from outreach.enrollments
-        where campaign_number = {number} and status not in ('failed', 'withdrawn')
+        where campaign_number = {number} and {holds}
         union
-        select email, employee_id from outside where email is not null
+        select email, employee_id from standing where email is not null
         union
         select push_email, employee_id from moving where in_flight and push_email is not null
     ) u group by email
 ) h on h.email = f.email
-where f.matched and not f.live and not f.in_flight"
+where f.matched and not f.live and not f.in_flight",
+            elsewhere = ELSEWHERE.replace("{OPEN}", OPEN),
+            holds = self.holds_address("status"),
         )
+    }
+
+    /// One address is enrolled once a campaign, so whoever had it keeps it; what a mirror has let go may
+    /// come back in another row.
+    fn holds_address(&self, status: &str) -> String {
+        match self.campaign.membership {
+            Membership::Enroll => format!("{status} <> 'failed'"),
+            Membership::Mirror => format!("{status} not in ('failed', 'withdrawn')"),
+        }
     }
 
     /// The rows of `wanted` that this question looks at.
@@ -343,6 +363,8 @@ where f.matched and not f.live and not f.in_flight"
                          bound: i64,
                          skip: Skip| {
             let bound = binds.add(Bind::Int(bound));
+            // Contacts without a company are no company together.
+            let counts = if partition == COMPANY { " and r.company_id is not null" } else { "" };
             let (join, taken) = match &held {
                 Some(join) => (join.as_str(), "coalesce(t.taken, 0)"),
                 None => ("", "0"),
@@ -351,7 +373,7 @@ where f.matched and not f.live and not f.in_flight"
             layers.push((
                 name,
                 format!(
-                    "select r.*, case when r.passed then case when r.place + {taken} > {bound} then '{code}' end
+                    "select r.*, case when r.passed then case when r.place + {taken} > {bound}{counts} then '{code}' end
         else r.dropped end as skip
 from (
     select {columns}, p.skip as dropped, p.skip is null as passed,
@@ -371,7 +393,7 @@ left join (
     where campaign_number = {number} and status not in ('failed', 'withdrawn') group by company_id
 ) t on t.company_id = r.company_id"
             );
-            layer("within_company", ", p.company_id", Some(held), i64::from(bound), Skip::OverPerCompany);
+            layer("within_company", COMPANY, Some(held), i64::from(bound), Skip::OverPerCompany);
         }
         if let Some(bound) = self.campaign.company_cap {
             let wanted = above.as_ref().map_or_else(String::new, |above| {
@@ -388,7 +410,7 @@ left join (
     ) u group by company_id
 ) t on t.company_id = r.company_id"
             );
-            layer("under_cap", ", p.company_id", Some(held), i64::from(bound), Skip::OverCompanyCap);
+            layer("under_cap", COMPANY, Some(held), i64::from(bound), Skip::OverCompanyCap);
         }
         if let Some(bound) = segment.and_then(|segment| segment.limit) {
             let held = format!(
@@ -470,7 +492,9 @@ where leaves is null and not in_flight and {updates} and complete
         select from standing o where o.employee_id <> t.employee_id and t.email in (o.email, o.held_email)
     ) and not exists (
         select from outreach.enrollments o
-        where o.campaign_number = {number} and o.live and o.email = t.email and o.employee_id <> t.employee_id
+        where o.campaign_number = {number} and {holds} and o.email = t.email and o.employee_id <> t.employee_id
+    ) and not exists (
+        select from moving o where o.in_flight and o.push_email = t.email and o.employee_id <> t.employee_id
     )))
 union all
 select
@@ -478,6 +502,7 @@ select
 from standing
 where leaves is not null and not in_flight",
             valid = columns::is_address("email"),
+            holds = self.holds_address("o.status"),
             number = self.number(binds),
         )
     }

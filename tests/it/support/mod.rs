@@ -2,10 +2,12 @@
 
 pub(crate) mod db;
 pub(crate) mod generate;
+pub(crate) mod model;
 pub(crate) mod naive;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
+pub(crate) mod world;
 
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,0 +1,7 @@
+insert into companies (id, company_name, segment) values (n(1), 'Acme', 'Fintech');
+insert into employees (id, company_id, full_name, work_email) values
+    (n(1), n(1), 'Anna', 'anna@acme.example'),
+    (n(2), n(1), 'Boris', 'boris@acme.example');
+insert into employees (id, company_id, full_name, work_email, first_name, ai_research_data) values
+    (n(3), n(1), 'Clara', 'Clara@Acme.example', null, '{"persona": "builder", "team": {"size": 7}}'),
+    (n(4), n(1), ' ', 'nameless@acme.example', null, null);

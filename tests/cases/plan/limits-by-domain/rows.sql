@@ -1,0 +1,11 @@
+insert into companies (id, company_name, segment) values (n(1), 'Acme', 'Fintech');
+insert into employees (id, company_id, full_name, work_email) values
+    (n(1), n(1), 'Anna', 'anna@acme.example'),
+    (n(2), n(1), 'Boris', 'boris@acme.example'),
+    (n(3), n(1), 'Clara', 'clara@acme.example'),
+    (n(4), n(1), 'Dmitri', 'dmitri@acme.example'),
+    (n(5), n(1), 'Elena', 'elena@acme.example');
+insert into employees (id, company_id, full_name, work_email) values
+    (n(6), n(1), 'Fedor', 'fedor@bolt.example'),
+    (n(7), n(1), 'Galina', 'galina@bolt.example'),
+    (n(8), n(1), 'Ivan', 'ivan@bolt.example');

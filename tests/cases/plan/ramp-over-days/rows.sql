@@ -1,0 +1,14 @@
+insert into companies (id, company_name, segment) values (n(1), 'Acme', 'Fintech');
+insert into employees (id, company_id, full_name, work_email) values
+    (n(1), n(1), 'Anna', 'anna@acme.example'),
+    (n(2), n(1), 'Boris', 'boris@acme.example'),
+    (n(3), n(1), 'Clara', 'clara@acme.example'),
+    (n(4), n(1), 'Dmitri', 'dmitri@acme.example'),
+    (n(5), n(1), 'Elena', 'elena@acme.example'),
+    (n(6), n(1), 'Fedor', 'fedor@acme.example'),
+    (n(7), n(1), 'Galina', 'galina@acme.example'),
+    (n(8), n(1), 'Ivan', 'ivan@acme.example'),
+    (n(9), n(1), 'Julia', 'julia@acme.example'),
+    (n(10), n(1), 'Kirill', 'kirill@acme.example'),
+    (n(11), n(1), 'Lena', 'lena@acme.example'),
+    (n(12), n(1), 'Maxim', 'maxim@acme.example');
