@@ -14,7 +14,7 @@ use crate::support::process::Running;
 use crate::support::project::{Kind, Project};
 use crate::support::receiver::Behaviour;
 
-/// SplitMix64: the same seed, the same days.
+/// `SplitMix64`: the same seed, the same days.
 struct Dice(u64);
 
 impl Dice {

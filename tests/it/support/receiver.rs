@@ -195,8 +195,8 @@ enum Answer {
 }
 
 impl Answer {
-    fn send(status: u16, body: impl ToString) -> Self {
-        Self::Send { status, headers: String::new(), body: body.to_string() }
+    fn send(status: u16, body: impl Into<String>) -> Self {
+        Self::Send { status, headers: String::new(), body: body.into() }
     }
 }
 
@@ -207,7 +207,7 @@ fn looked_up(request: &Request, shared: &Shared) -> Answer {
     match state.look_up {
         LookUp::Honest => Answer::send(
             200,
-            json!({ "found": state.kept.iter().any(|item| Some(&item.key) == key.as_ref()) }),
+            json!({ "found": state.kept.iter().any(|item| Some(&item.key) == key.as_ref()) }).to_string(),
         ),
         LookUp::Status(status) => Answer::send(status, "{}"),
         LookUp::Garbage => Answer::send(200, "<html>"),
@@ -235,15 +235,10 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
             .iter()
             .map(|item| json!({ "key": item.key, "status": status(item), "reason": "said the receiver" }))
             .collect();
-        Answer::send(200, json!({ "results": results }))
+        Answer::send(200, json!({ "results": results }).to_string())
     };
     let all = |_: &Delivery| "accepted";
     match behaviour {
-        Behaviour::Accept => {
-            let answer = results(&all);
-            state.kept.extend(items);
-            Some(answer)
-        }
         Behaviour::Item { email, status } => {
             let answer = results(&|item| if item.email == email { status } else { "accepted" });
             state.kept.extend(items.into_iter().filter(|item| item.email != email));
@@ -256,7 +251,7 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
         Behaviour::Poison(email) if items.iter().any(|item| item.email == email) => {
             Some(Answer::send(400, "{}"))
         }
-        Behaviour::Poison(_) => {
+        Behaviour::Accept | Behaviour::Poison(_) => {
             let answer = results(&all);
             state.kept.extend(items);
             Some(answer)
@@ -280,7 +275,7 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
                 .map(|item| json!({ "key": item.key, "status": "accepted" }))
                 .collect();
             state.kept.extend(items);
-            Some(Answer::send(200, json!({ "results": half })))
+            Some(Answer::send(200, json!({ "results": half }).to_string()))
         }
     }
 }
