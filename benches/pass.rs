@@ -3,6 +3,8 @@
 //! `cargo bench --bench pass -- [EMPLOYEES ...]` (default 100000 and 1000000). Needs PostgreSQL's own
 //! programs and psql on the machine. Figures are ratios of one run: the machine's speed drops out.
 
+#![expect(clippy::print_stdout, reason = "a bench talks to people")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Planning: one read of one snapshot, campaign by campaign in order of rank.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::Utc;
 use serde_json::{Map, Value};
@@ -66,11 +66,11 @@ impl<'a> Planner<'a> {
     ) -> Result<CampaignPlan, ReconcileError> {
         let question = match self.question(campaign).await? {
             Ok(question) => question,
-            Err(message) => return Ok(self.cannot_tell(campaign, message)),
+            Err(message) => return Ok(Self::cannot_tell(campaign, &message)),
         };
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(self.describe(campaign, report)),
-            Err(message) => Ok(self.cannot_tell(campaign, message)),
+            Ok(report) => Ok(Self::describe(campaign, report)),
+            Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
 
@@ -248,7 +248,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn describe(&self, campaign: &Campaign, report: Report) -> CampaignPlan {
+    fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {
         let renderer = FieldRenderer::new(campaign);
         let blocked = guard::check(campaign, &report);
         let mut notes = Vec::new();
@@ -281,9 +281,9 @@ impl<'a> Planner<'a> {
     }
 
     /// A campaign about which nothing can be said: never shown as nothing to do.
-    fn cannot_tell(&self, campaign: &Campaign, message: String) -> CampaignPlan {
+    fn cannot_tell(campaign: &Campaign, message: &str) -> CampaignPlan {
         let blocked = Blocked { guard: Guard::QueryFailed, message: format!("cannot tell: {message}") };
-        let mut plan = self.describe(campaign, Report::default());
+        let mut plan = Self::describe(campaign, Report::default());
         plan.blocked = Some(blocked);
         plan
     }
@@ -373,11 +373,11 @@ fn rendered(row: &ActionRow, renderer: &FieldRenderer) -> Result<Map<String, Val
 
 fn changed(row: &ActionRow, new: &Map<String, Value>) -> Vec<Change> {
     let old = row.held.clone().unwrap_or_default();
-    let mut names: BTreeMap<&String, ()> = old.keys().map(|name| (name, ())).collect();
-    names.extend(new.keys().map(|name| (name, ())));
+    let mut names: BTreeSet<&String> = old.keys().collect();
+    names.extend(new.keys());
     let value = |fields: &Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or(Value::Null);
     let mut changes: Vec<Change> = names
-        .into_keys()
+        .into_iter()
         .map(|name| Change { field: name.clone(), old: value(&old, name), new: value(new, name) })
         .filter(|change| change.old != change.new)
         .collect();

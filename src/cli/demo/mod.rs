@@ -367,7 +367,7 @@ fn next_steps(globals: &Globals, dir: &Path, stopped: &str, took: Duration) -> a
         (".outreachd/outbox/", "what the provider `outbox` was given, a line an action"),
         (".outreachd/pg/", "the database"),
     ] {
-        text.push_str(&format!("  {name:<20} {what}\n"));
+        let _ = writeln!(text, "  {name:<20} {what}");
     }
     text.push_str("\nTry next:\n");
     for (command, why) in [
@@ -378,7 +378,7 @@ fn next_steps(globals: &Globals, dir: &Path, stopped: &str, took: Duration) -> a
         ("history", "the passes of this demo"),
     ] {
         let line = format!("{guard}{program} -C {} {command}", short(dir));
-        text.push_str(&format!("  {line}   {}\n", paint(DIM, format!("# {why}"))));
+        let _ = writeln!(text, "  {line}   {}", paint(DIM, format!("# {why}")));
     }
     say(&text)
 }

@@ -146,8 +146,7 @@ pub async fn verdicts(
     question: &Question<'_>,
     people: &[Uuid],
 ) -> Result<Vec<Verdict>, StoreError> {
-    let Statement { text, binds } =
-        Statement::new(question, |steps, binds| steps.verdict_tail(binds, people));
+    let Statement { text, binds } = Statement::new(question, |_, binds| Steps::verdict_tail(binds, people));
     let doing = "explain a contact";
     let rows =
         sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)

@@ -9,8 +9,8 @@ pub enum EmbeddedError {
         "no PostgreSQL server programs (initdb, pg_ctl, postgres; version 14 or later) on this machine; looked in \
          {looked}. Install them (Debian, Ubuntu: `apt-get install postgresql`; Fedora: `dnf install \
          postgresql-server`; macOS: `brew install postgresql`), or name their folder in OUTREACHD_PG_BIN, or use a \
-         database of your own: --database-url or DATABASE_URL, or build with `--features fetch-postgres`, which \
-         downloads them once"
+         database of your own: --database-url or DATABASE_URL, or build with feature \
+         `fetch-postgres`, which downloads them once"
     )]
     NoPrograms { looked: String },
 
@@ -44,7 +44,9 @@ pub enum EmbeddedError {
     NotOurs { path: PathBuf },
 
     #[cfg(feature = "fetch-postgres")]
-    #[error("could not download PostgreSQL {version} to {path}; install it, or use --database-url")]
+    #[error(
+        "could not download PostgreSQL {version} to {path}; install it (`apt-get install postgresql`, `dnf install postgresql-server`, `brew install postgresql`), or use --database-url"
+    )]
     Fetch { version: u32, path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
 
     #[error("could not {action} {path}")]

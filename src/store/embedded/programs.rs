@@ -62,7 +62,7 @@ impl Programs {
         }
     }
 
-    fn inspect(folder: &Path) -> Option<Self> {
+    pub(super) fn inspect(folder: &Path) -> Option<Self> {
         let complete = ["initdb", "pg_ctl", "postgres"].iter().all(|name| folder.join(name).is_file());
         if !complete {
             return None;
