@@ -60,7 +60,8 @@ impl Store {
     /// Connects, and waits for a server that is just starting up.
     pub async fn connect(options: PgConnectOptions) -> Result<Self, StoreError> {
         // PgBouncer refuses the start-up parameter `extra_float_digits`; since PostgreSQL 12 the default is exact.
-        let options = options.application_name("outreachd").extra_float_digits(None);
+        let options =
+            options.application_name("outreachd").extra_float_digits(None).disable_statement_logging();
         // Tried outside the pool first: a pool retries a refused connection until its patience is over, and
         // then only says that it is over.
         try_once(&options)

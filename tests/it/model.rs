@@ -50,7 +50,7 @@ fn the_diff_does_what_the_model_says() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let db = runtime.block_on(TestDb::new());
     let config =
-        Config { failure_persistence: None, max_shrink_time: 15_000, ..Config::with_cases(cases(64)) };
+        Config { failure_persistence: None, max_shrink_time: 15_000, ..Config::with_cases(cases(32)) };
     let mut runner = TestRunner::new(config);
     let result = runner.run(&draws(), |draw| runtime.block_on(live_through(&db, draw)));
     runtime.block_on(db.pool().close());

@@ -6,8 +6,10 @@
 //! field catalog, with every value bound.
 
 mod columns;
+mod ranked;
 mod report;
 mod steps;
+mod tails;
 
 pub use columns::{is_address, is_unset, normalized};
 pub use report::{ActionRow, Report, Verdict};

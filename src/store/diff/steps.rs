@@ -1,20 +1,18 @@
-//! The named steps of the diff; `tails` holds what reads them.
+//! The named steps of the diff, and the tails that read them.
 //!
 //! Invariant: `with_clause` is the same for every tail, so a preview cannot disagree with the deed.
-
-mod tails;
 
 use std::fmt::Write as _;
 
 use chrono::{DateTime, Utc};
 
-use super::columns;
+use super::columns::{self, Values};
 use super::{Question, instant};
 use crate::audience::{self, Bind, Binds, CONTACTS, Scope};
 use crate::model::{Campaign, Membership, OnLeave, Segment, Skip, State, WithdrawReason};
 
 /// A push that was recorded and never claimed is forgotten by the next pass; it counts for nothing.
-const OPEN: &str = "(state <> 'recorded' or attempts > 0)";
+pub(super) const OPEN: &str = "(state <> 'recorded' or attempts > 0)";
 
 /// Who is in a campaign or on the way into one; an own campaign is always tolerated.
 const ELSEWHERE: &str = "(
@@ -25,19 +23,21 @@ const ELSEWHERE: &str = "(
     ) u";
 
 /// What a layer that counts within companies is partitioned by.
-const COMPANY: &str = ", p.company_id";
+pub(super) const COMPANY: &str = ", p.company_id";
 
 /// Writes the steps of one question.
 pub(super) struct Steps<'a> {
-    question: &'a Question<'a>,
-    campaign: &'a Campaign,
-    segment: Option<&'a Segment>,
+    pub(super) question: &'a Question<'a>,
+    pub(super) campaign: &'a Campaign,
+    pub(super) segment: Option<&'a Segment>,
+    values: Values<'a>,
 }
 
 impl<'a> Steps<'a> {
     pub(super) fn new(question: &'a Question<'a>) -> Self {
         let campaign = question.campaign;
-        Self { question, campaign, segment: question.segments.get(&campaign.segment) }
+        let segment = question.segments.get(&campaign.segment);
+        Self { question, campaign, segment, values: Values::new(campaign) }
     }
 
     /// `with candidates as (...), ..., actions as (...)`.
@@ -46,7 +46,7 @@ impl<'a> Steps<'a> {
         let steps = [
             ("candidates", self.candidates(binds)),
             ("enrolled", self.enrolled(binds)),
-            ("moving", self.moving()),
+            ("moving", self.moving(binds)),
             ("outside", self.outside(binds)),
             ("standing", self.standing()),
             ("judged", self.judged(binds)),
@@ -60,7 +60,7 @@ impl<'a> Steps<'a> {
         text
     }
 
-    fn number(&self, binds: &mut Binds) -> String {
+    pub(super) fn number(&self, binds: &mut Binds) -> String {
         format!("{}::integer", binds.add(Bind::Int(i64::from(self.campaign.number))))
     }
 
@@ -68,31 +68,37 @@ impl<'a> Steps<'a> {
         Scope { segments: self.question.segments, as_of: self.question.as_of }
     }
 
-    fn only(&self, column: &str, binds: &mut Binds) -> String {
+    pub(super) fn only(&self, column: &str, binds: &mut Binds) -> String {
         self.question.only.map_or_else(String::new, |people| {
             format!(" and {column} = any({})", binds.add(Bind::UuidArray(people.to_vec())))
         })
     }
 
-    /// What is true of a contact now, in the names that every later step uses.
+    /// A contact's row as it is, with what only its tables can tell.
     fn contact(&self, binds: &mut Binds) -> String {
         let exit = self.campaign.exit.as_ref().and_then(|name| self.question.segments.get(name)).map_or_else(
             || "false".to_owned(),
             |segment| audience::strict(&segment.rule, &self.scope(), binds),
         );
         format!(
-            "e.company_id,
-    {address} as email,
-    coalesce(e.reply_unsubscribe, false) as unsubscribed,
-    coalesce(e.reply_bounce, false) as bounced,
-    coalesce(e.reply_info_request, false) as replied,
+            "e.company_id, e.work_email, e.reply_unsubscribe, e.reply_bounce, e.reply_info_request,
     e.outreach_sent_date as last_sent,
-    {exit} as exits,
+    {exit} as exits{values}",
+            values = self.values.select(),
+        )
+    }
+
+    /// What follows from a contact's row, in the names that every later step uses.
+    fn derived(&self, alias: &str, binds: &mut Binds) -> String {
+        format!(
+            "coalesce({alias}.reply_unsubscribe, false) as unsubscribed,
+    coalesce({alias}.reply_bounce, false) as bounced,
+    coalesce({alias}.reply_info_request, false) as replied,
+    {alias}.exits,
     {complete} as complete,
     {hash} as source_hash",
-            address = columns::normalized("e.work_email"),
-            complete = columns::complete(self.campaign),
-            hash = columns::source_hash(self.campaign, binds),
+            complete = self.values.complete(alias),
+            hash = self.values.hash(alias, binds),
         )
     }
 
@@ -108,7 +114,7 @@ impl<'a> Steps<'a> {
         }
         format!(
             "select
-    e.id as employee_id,
+    e.id as candidate_id,
     {contact}{sort}
 from {CONTACTS}
 where {rule}{only}",
@@ -124,7 +130,7 @@ where {rule}{only}",
         let only_push = self.only("p.employee_id", binds);
         format!(
             "select
-    employee_id,
+    employee_id as enrolled_id,
     n.company_id as held_company,
     n.email as held_email,
     n.status,
@@ -143,29 +149,47 @@ full join (
     }
 
     /// Audience beside enrollments, without the contacts that stay as they are.
-    fn moving(&self) -> String {
+    ///
+    /// For those, which are most, nothing is computed but the hash: as long as it is the same, the
+    /// address is the one that the provider holds.
+    fn moving(&self, binds: &mut Binds) -> String {
         let mut sort = String::new();
         for (index, _) in self.sort_keys().enumerate() {
-            let _ = write!(sort, ", k.sort_{index}");
+            let _ = write!(sort, ", p.sort_{index}");
         }
         format!(
             "select
-    employee_id,
-    k.employee_id is not null as matched,
-    n.employee_id is not null as known,
-    n.held_company, n.held_email, n.status, coalesce(n.live, false) as live, n.ordinal, n.held_hash,
-    n.refused_hash, coalesce(n.in_flight, false) as in_flight, n.push_email,
-    k.company_id, k.email, k.unsubscribed, k.bounced, k.replied,
+    p.employee_id, p.matched, p.known, p.held_company, p.held_email, p.status,
+    coalesce(p.live, false) as live, p.ordinal, p.held_hash, p.refused_hash,
+    coalesce(p.in_flight, false) as in_flight, p.push_email, p.company_id,
+    case when p.live then {address} else p.address end as email,
     s.target is not null or d.target is not null as suppressed,
-    k.last_sent, k.exits, k.complete, k.source_hash{sort}
-from candidates k
-full join enrolled n using (employee_id)
-left join outreach.suppressions s on s.target = coalesce(k.email, n.held_email)
-left join outreach.suppressions d on d.target = '@' || split_part(coalesce(k.email, n.held_email), '@', 2)
-where (n.live and not n.in_flight and k.source_hash = n.held_hash
-       and not (k.unsubscribed or k.bounced or k.replied or k.exits)
-       and s.target is null and d.target is null) is not true
-    and (k.employee_id is not null or n.live or n.in_flight)"
+    p.last_sent,
+    {derived}{sort}
+from (
+    select
+        k.*, n.*,
+        coalesce(k.candidate_id, n.enrolled_id) as employee_id,
+        k.candidate_id is not null as matched,
+        n.enrolled_id is not null as known,
+        case when n.live then n.held_email else {candidate} end as address
+    from candidates k
+    full join enrolled n on n.enrolled_id = k.candidate_id
+    offset 0
+) p
+left join outreach.suppressions s on s.target = p.address
+left join outreach.suppressions d on d.target = '@' || split_part(p.address, '@', 2)
+where case
+    when p.live and p.matched and not p.in_flight then
+        {hash} is distinct from p.held_hash
+        or p.reply_unsubscribe or p.reply_bounce or p.reply_info_request or p.exits
+        or s.target is not null or d.target is not null
+    else p.matched or p.live or p.in_flight
+end",
+            address = columns::normalized("p.work_email"),
+            candidate = columns::normalized("k.work_email"),
+            derived = self.derived("p", binds),
+            hash = self.values.hash("p", binds),
         )
     }
 
@@ -173,13 +197,22 @@ where (n.live and not n.in_flight and k.source_hash = n.held_hash
     fn outside(&self, binds: &mut Binds) -> String {
         format!(
             "select
-    n.employee_id, e.id is null as deleted, n.held_company, n.held_email, n.ordinal, n.held_hash,
-    n.refused_hash, n.in_flight, n.suppressed,
-    {contact}
-from moving n
-left join public.employees e on e.id = n.employee_id
-left join public.companies c on c.id = e.company_id
-where n.live and not n.matched",
+    p.employee_id, p.deleted, p.held_company, p.held_email, p.ordinal, p.held_hash, p.refused_hash,
+    p.in_flight, p.suppressed, p.company_id,
+    {address} as email,
+    {derived}
+from (
+    select
+        n.employee_id, e.id is null as deleted, n.held_company, n.held_email, n.ordinal, n.held_hash,
+        n.refused_hash, n.in_flight, n.suppressed,
+        {contact}
+    from moving n
+    left join public.employees e on e.id = n.employee_id
+    left join public.companies c on c.id = e.company_id
+    where n.live and not n.matched
+) p",
+            address = columns::normalized("p.work_email"),
+            derived = self.derived("p", binds),
             contact = self.contact(binds),
         )
     }
@@ -320,7 +353,7 @@ where f.matched and not f.live and not f.in_flight",
 
     /// One address is enrolled once a campaign, so whoever had it keeps it; what a mirror has let go may
     /// come back in another row.
-    fn holds_address(&self, status: &str) -> String {
+    pub(super) fn holds_address(&self, status: &str) -> String {
         match self.campaign.membership {
             Membership::Enroll => format!("{status} <> 'failed'"),
             Membership::Mirror => format!("{status} not in ('failed', 'withdrawn')"),
@@ -328,149 +361,9 @@ where f.matched and not f.live and not f.in_flight",
     }
 
     /// The rows of `wanted` that this question looks at.
-    fn above(&self, binds: &mut Binds) -> Option<String> {
+    pub(super) fn above(&self, binds: &mut Binds) -> Option<String> {
         let above: Vec<i64> = self.question.above.iter().map(|number| i64::from(*number)).collect();
         (!above.is_empty()).then(|| format!("campaign_number = any ({})", binds.add(Bind::IntArray(above))))
-    }
-
-    fn sort_keys(&self) -> impl Iterator<Item = (String, bool)> {
-        self.segment.into_iter().flat_map(|segment| {
-            segment.order_by.iter().map(|order| (audience::column(&order.field), order.descending))
-        })
-    }
-
-    fn sort(&self) -> String {
-        let mut text = String::new();
-        for (index, (_, descending)) in self.sort_keys().enumerate() {
-            let direction = if descending { "desc" } else { "asc" };
-            let _ = write!(text, "sort_{index} {direction} nulls last, ");
-        }
-        text + "employee_id"
-    }
-
-    /// The layers that count contacts: each drops what is past its bound, in the declared order.
-    /// A layer that has no bound is left out, because each costs a sort.
-    fn ranked(&self, binds: &mut Binds) -> Vec<(&'static str, String)> {
-        let sort = self.sort();
-        let number = self.number(binds);
-        let since = instant(binds, self.question.day_start);
-        let above = self.above(binds);
-        let segment = self.segment;
-        let mut layers = vec![("single", self.single(&sort))];
-        let mut previous = "single";
-        let mut layer = |name: &'static str,
-                         partition: &str,
-                         held: Option<String>,
-                         bound: i64,
-                         skip: Skip| {
-            let bound = binds.add(Bind::Int(bound));
-            // Contacts without a company are no company together.
-            let counts = if partition == COMPANY { " and r.company_id is not null" } else { "" };
-            let (join, taken) = match &held {
-                Some(join) => (join.as_str(), "coalesce(t.taken, 0)"),
-                None => ("", "0"),
-            };
-            let code = skip.code();
-            layers.push((
-                name,
-                format!(
-                    "select r.*, case when r.passed then case when r.place + {taken} > {bound}{counts} then '{code}' end
-        else r.dropped end as skip
-from (
-    select {columns}, p.skip as dropped, p.skip is null as passed,
-        row_number() over (partition by p.skip is null{partition} order by {sort}) as place
-    from {previous} p
-) r{join}",
-                    columns = self.ranked_columns(),
-                ),
-            ));
-            previous = name;
-        };
-        if let Some(bound) = segment.and_then(|segment| segment.per_company) {
-            let held = format!(
-                "
-left join (
-    select company_id, count(*) as taken from outreach.enrollments
-    where campaign_number = {number} and status not in ('failed', 'withdrawn') group by company_id
-) t on t.company_id = r.company_id"
-            );
-            layer("within_company", COMPANY, Some(held), i64::from(bound), Skip::OverPerCompany);
-        }
-        if let Some(bound) = self.campaign.company_cap {
-            let wanted = above.as_ref().map_or_else(String::new, |above| {
-                format!("union all select company_id from wanted where {above} and enrolling")
-            });
-            let held = format!(
-                "
-left join (
-    select company_id, count(*) as taken from (
-        select company_id from outreach.enrollments where live
-        union all
-        select company_id from outreach.pushes where action = 'enroll' and settled_at is null and {OPEN}
-        {wanted}
-    ) u group by company_id
-) t on t.company_id = r.company_id"
-            );
-            layer("under_cap", COMPANY, Some(held), i64::from(bound), Skip::OverCompanyCap);
-        }
-        if let Some(bound) = segment.and_then(|segment| segment.limit) {
-            let held = format!(
-                "
-cross join (
-    select count(*) as taken from outreach.enrollments
-    where campaign_number = {number} and status not in ('failed', 'withdrawn')
-) t"
-            );
-            layer("within_segment", "", Some(held), i64::from(bound), Skip::OverSegmentLimit);
-        }
-        if let Some(bound) = self.campaign.limits.per_domain_per_day {
-            let held = format!(
-                "
-left join (
-    select split_part(email, '@', 2) as domain, count(*) as taken from (
-        select email from outreach.enrollments
-        where campaign_number = {number} and enrolled_at >= {since} and status <> 'failed'
-        union all
-        select email from outreach.pushes
-        where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
-    ) u group by 1
-) t on t.domain = split_part(r.email, '@', 2)"
-            );
-            let bound = i64::from(bound);
-            layer("within_domain", ", split_part(p.email, '@', 2)", Some(held), bound, Skip::OverDomainLimit);
-        }
-        if let Some(bound) = self.question.remaining_today {
-            layer("within_day", "", None, bound, Skip::OverDailyLimit);
-        }
-        layers.push(("admitted", format!("select * from {previous}")));
-        layers
-    }
-
-    fn ranked_columns(&self) -> String {
-        let mut text = "p.employee_id, p.company_id, p.email, p.ordinal, p.source_hash".to_owned();
-        for (index, _) in self.sort_keys().enumerate() {
-            let _ = write!(text, ", p.sort_{index}");
-        }
-        text
-    }
-
-    /// Of the rows that share an address only the first goes on.
-    fn single(&self, sort: &str) -> String {
-        let code = Skip::DuplicateAddress.code();
-        format!(
-            "select {columns}, case when twin.employee_id is not null then '{code}' else p.skip end as skip
-from judged p
-left join (
-    select employee_id from (
-        select employee_id, row_number() over (partition by email order by {sort}) as place
-        from judged
-        where skip is null and email in (
-            select email from judged where skip is null group by email having count(*) > 1
-        )
-    ) t where place > 1
-) twin on twin.employee_id = p.employee_id",
-            columns = self.ranked_columns(),
-        )
     }
 
     fn actions(&self, binds: &mut Binds) -> String {
@@ -489,6 +382,7 @@ from standing t
 where leaves is null and not in_flight and {updates} and complete
     and source_hash <> held_hash
     and source_hash is distinct from refused_hash
+    and {differs}
     and (email = held_email or ({valid} and not exists (
         select from standing o where o.employee_id <> t.employee_id and t.email in (o.email, o.held_email)
     ) and not exists (
@@ -502,6 +396,21 @@ select
     'withdraw', employee_id, coalesce(company_id, held_company), held_email, ordinal + 1, leaves, held_hash
 from standing
 where leaves is not null and not in_flight",
+            // The hash is of the columns as they are; a blank more in one changes nothing that is sent.
+            differs = if columns::has_template(self.campaign) {
+                "true".to_owned()
+            } else {
+                format!(
+                    "(email <> held_email or not exists (
+        select from outreach.enrollments n
+        join public.employees e on e.id = n.employee_id
+        left join public.companies c on c.id = e.company_id
+        where n.employee_id = t.employee_id and n.campaign_number = {number} and n.fields = {fields}
+    ))",
+                    number = self.number(binds),
+                    fields = columns::plain_fields(self.campaign, binds),
+                )
+            },
             valid = columns::is_address("email"),
             holds = self.holds_address("o.status"),
             number = self.number(binds),

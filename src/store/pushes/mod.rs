@@ -220,6 +220,11 @@ pub async fn settle(
             .map(|write| write.value.as_str())
     };
     let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
+    // Every step looks rows up by key; on a table that has just grown the planner would rather read it all.
+    sqlx::query("set local enable_seqscan = off")
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::on(doing))?;
     let rows = sqlx::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)

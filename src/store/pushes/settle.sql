@@ -6,8 +6,11 @@
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
 ),
-answered as (
-    select *
+-- Materialised and with the campaign as a column: each push is looked up by its primary key. Seen as
+-- constants, campaign, token and state would look so selective in a table without statistics yet that
+-- the planner reads all pushes for each answer.
+answered as materialized (
+    select $1::integer as campaign_number, a.*
     from unnest($5::uuid[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[], $10::jsonb[],
             $14::boolean[])
         as a (employee_id, ordinal, state, answer, not_before, rendered, doubted)
@@ -22,10 +25,9 @@ settled as (
         settled_at = case when a.state in ('accepted', 'refused') then $4 end
     from answered a, holder
     where p.employee_id = a.employee_id
-      and p.campaign_number = $1
+      and p.campaign_number = a.campaign_number
       and p.ordinal = a.ordinal
-      and p.token = $3
-      and p.state in ('claimed', 'in_doubt')
+      and case when p.state in ('claimed', 'in_doubt') then p.token = $3 else false end
     returning p.employee_id, p.ordinal, p.action, p.company_id, p.email, p.reason, p.fields, p.source_hash,
         p.state, p.answer, coalesce(p.handed_at, $4) as handed_at
 ),

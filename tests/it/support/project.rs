@@ -53,7 +53,7 @@ impl Project {
     pub(crate) async fn new(kind: Kind, contacts: usize) -> Self {
         let project =
             Self { folder: folder(), kind, db: TestDb::new().await, receiver: Receiver::start().await };
-        project.declare("1s", "2s");
+        project.declare("1s", "5s");
         project.write("segments/fintech.yaml", SEGMENT);
         project.write("campaigns/first.yaml", CAMPAIGN);
         project.add_contacts(1, contacts).await;

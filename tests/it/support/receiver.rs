@@ -195,9 +195,8 @@ enum Answer {
 }
 
 impl Answer {
-    #[expect(clippy::needless_pass_by_value, reason = "callers hand over what they have just made")]
-    fn send(status: u16, body: impl ToString) -> Self {
-        Self::Send { status, headers: String::new(), body: body.to_string() }
+    fn send(status: u16, body: impl Into<String>) -> Self {
+        Self::Send { status, headers: String::new(), body: body.into() }
     }
 }
 
@@ -208,7 +207,7 @@ fn looked_up(request: &Request, shared: &Shared) -> Answer {
     match state.look_up {
         LookUp::Honest => Answer::send(
             200,
-            json!({ "found": state.kept.iter().any(|item| Some(&item.key) == key.as_ref()) }),
+            json!({ "found": state.kept.iter().any(|item| Some(&item.key) == key.as_ref()) }).to_string(),
         ),
         LookUp::Status(status) => Answer::send(status, "{}"),
         LookUp::Garbage => Answer::send(200, "<html>"),
@@ -236,7 +235,7 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
             .iter()
             .map(|item| json!({ "key": item.key, "status": status(item), "reason": "said the receiver" }))
             .collect();
-        Answer::send(200, json!({ "results": results }))
+        Answer::send(200, json!({ "results": results }).to_string())
     };
     let all = |_: &Delivery| "accepted";
     match behaviour {
@@ -276,7 +275,7 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
                 .map(|item| json!({ "key": item.key, "status": "accepted" }))
                 .collect();
             state.kept.extend(items);
-            Some(Answer::send(200, json!({ "results": half })))
+            Some(Answer::send(200, json!({ "results": half }).to_string()))
         }
     }
 }

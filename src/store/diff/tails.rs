@@ -1,27 +1,29 @@
-//! The last part of the diff's statement: a report for `plan`, an insert of pushes for `apply`.
-//!
-//! Reads what the steps say and decides nothing.
+//! What is asked of the diff's steps: a report, the actions, the pushes, who is wanted, where somebody stands.
 
 use uuid::Uuid;
 
-use super::super::{Record, columns, instant};
-use super::Steps;
+use super::steps::Steps;
+use super::{Record, columns, instant};
 use crate::audience::{Bind, Binds};
 use crate::model::{Skip, WithdrawReason};
 
 impl Steps<'_> {
     /// Counts, sums and samples; one row each, told apart by `part`.
-    pub(in crate::store::diff) fn report_tail(&self, binds: &mut Binds, samples: i64) -> String {
+    pub(super) fn report_tail(&self, binds: &mut Binds, samples: i64) -> String {
         let number = self.number(binds);
         let stops = stop_codes();
         let sample = self.actions_select(binds, Some(samples));
         format!(
             "select 'action' as part, action as code, count(*) as n,
     count(*) filter (where action = 'withdraw' and reason in ({stops})) as stops,
-    bit_xor(hash_record_extended(row(action, employee_id, email, ordinal, reason, source_hash), 1)) as digest_1,
-    bit_xor(hash_record_extended(row(action, employee_id, email, ordinal, reason, source_hash), 2)) as digest_2,
+    bit_xor(hash) as digest_1,
+    sum((hash >> 32)::integer) as digest_2,
     null::jsonb as detail
-from actions group by action
+from (
+    select action, reason,
+        hash_record_extended(row(action, employee_id, email, ordinal, reason, source_hash), 1) as hash
+    from actions
+) a group by action
 union all
 select 'skip', skip, count(*), null, null, null, null from admitted where skip is not null group by skip
 union all
@@ -41,7 +43,7 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
     }
 
     /// The actions with what a person wants to see of each.
-    pub(in crate::store::diff) fn actions_tail(&self, binds: &mut Binds, limit: Option<i64>) -> String {
+    pub(super) fn actions_tail(&self, binds: &mut Binds, limit: Option<i64>) -> String {
         self.actions_select(binds, limit)
     }
 
@@ -80,12 +82,7 @@ order by a.action, a.email, a.employee_id",
     }
 
     /// Records the actions as pushes.
-    pub(in crate::store::diff) fn record_tail(
-        &self,
-        binds: &mut Binds,
-        what: Record,
-        reconcile_id: Uuid,
-    ) -> String {
+    pub(super) fn record_tail(&self, binds: &mut Binds, what: Record, reconcile_id: Uuid) -> String {
         let which = match what {
             Record::Everything => "true".to_owned(),
             Record::Stops => format!("a.action = 'withdraw' and a.reason in ({})", stop_codes()),
@@ -114,7 +111,7 @@ where {which}",
     }
 
     /// Whom this campaign takes or waits for: campaigns of lower rank leave them alone.
-    pub(in crate::store::diff) fn wanted_tail(&self, binds: &mut Binds) -> String {
+    pub(super) fn wanted_tail(&self, binds: &mut Binds) -> String {
         let deferred = codes(Skip::ALL.iter().filter(|skip| skip.is_deferral()).map(|skip| skip.code()));
         format!(
             "insert into wanted (employee_id, email, company_id, campaign_number, enrolling)
@@ -124,16 +121,16 @@ select employee_id, email, company_id, {}, skip is null from admitted where skip
     }
 
     /// Where some contacts stand after every step.
-    pub(in crate::store::diff) fn verdict_tail(binds: &mut Binds, people: &[Uuid]) -> String {
+    pub(super) fn verdict_tail(&self, binds: &mut Binds, people: &[Uuid]) -> String {
         let people = binds.add(Bind::UuidArray(people.to_vec()));
         format!(
             "select p.employee_id,
-    k.employee_id is not null as matched,
+    k.candidate_id is not null as matched,
     m.status, coalesce(m.live, false) as live, coalesce(m.in_flight, false) as in_flight,
     d.skip, s.leaves, a.action
 from unnest({people}) as p (employee_id)
-left join candidates k using (employee_id)
-left join enrolled m using (employee_id)
+left join candidates k on k.candidate_id = p.employee_id
+left join enrolled m on m.enrolled_id = p.employee_id
 left join admitted d using (employee_id)
 left join standing s using (employee_id)
 left join actions a using (employee_id)"

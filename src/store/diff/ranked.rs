@@ -1,0 +1,150 @@
+//! The layers of the diff that count contacts: each drops what is past its bound.
+
+use std::fmt::Write as _;
+
+use super::instant;
+use super::steps::{COMPANY, OPEN, Steps};
+use crate::audience::{self, Bind, Binds};
+use crate::model::Skip;
+
+impl Steps<'_> {
+    pub(super) fn sort_keys(&self) -> impl Iterator<Item = (String, bool)> {
+        self.segment.into_iter().flat_map(|segment| {
+            segment.order_by.iter().map(|order| (audience::column(&order.field), order.descending))
+        })
+    }
+
+    fn sort(&self) -> String {
+        let mut text = String::new();
+        for (index, (_, descending)) in self.sort_keys().enumerate() {
+            let direction = if descending { "desc" } else { "asc" };
+            let _ = write!(text, "sort_{index} {direction} nulls last, ");
+        }
+        text + "employee_id"
+    }
+
+    /// The layers that count contacts: each drops what is past its bound, in the declared order.
+    /// A layer that has no bound is left out, because each costs a sort.
+    pub(super) fn ranked(&self, binds: &mut Binds) -> Vec<(&'static str, String)> {
+        let sort = self.sort();
+        let number = self.number(binds);
+        let since = instant(binds, self.question.day_start);
+        let above = self.above(binds);
+        let segment = self.segment;
+        let mut layers = vec![("single", self.single(&sort))];
+        let mut previous = "single";
+        let mut layer = |name: &'static str,
+                         partition: &str,
+                         held: Option<String>,
+                         bound: i64,
+                         skip: Skip| {
+            let bound = binds.add(Bind::Int(bound));
+            // Contacts without a company are no company together.
+            let counts = if partition == COMPANY { " and r.company_id is not null" } else { "" };
+            let (join, taken) = match &held {
+                Some(join) => (join.as_str(), "coalesce(t.taken, 0)"),
+                None => ("", "0"),
+            };
+            let code = skip.code();
+            layers.push((
+                name,
+                format!(
+                    "select r.*, case when r.passed then case when r.place + {taken} > {bound}{counts} then '{code}' end
+        else r.dropped end as skip
+from (
+    select {columns}, p.skip as dropped, p.skip is null as passed,
+        row_number() over (partition by p.skip is null{partition} order by {sort}) as place
+    from {previous} p
+) r{join}",
+                    columns = self.ranked_columns(),
+                ),
+            ));
+            previous = name;
+        };
+        if let Some(bound) = segment.and_then(|segment| segment.per_company) {
+            let held = format!(
+                "
+left join (
+    select company_id, count(*) as taken from outreach.enrollments
+    where campaign_number = {number} and status not in ('failed', 'withdrawn') group by company_id
+) t on t.company_id = r.company_id"
+            );
+            layer("within_company", COMPANY, Some(held), i64::from(bound), Skip::OverPerCompany);
+        }
+        if let Some(bound) = self.campaign.company_cap {
+            let wanted = above.as_ref().map_or_else(String::new, |above| {
+                format!("union all select company_id from wanted where {above} and enrolling")
+            });
+            let held = format!(
+                "
+left join (
+    select company_id, count(*) as taken from (
+        select company_id from outreach.enrollments where live
+        union all
+        select company_id from outreach.pushes where action = 'enroll' and settled_at is null and {OPEN}
+        {wanted}
+    ) u group by company_id
+) t on t.company_id = r.company_id"
+            );
+            layer("under_cap", COMPANY, Some(held), i64::from(bound), Skip::OverCompanyCap);
+        }
+        if let Some(bound) = segment.and_then(|segment| segment.limit) {
+            let held = format!(
+                "
+cross join (
+    select count(*) as taken from outreach.enrollments
+    where campaign_number = {number} and status not in ('failed', 'withdrawn')
+) t"
+            );
+            layer("within_segment", "", Some(held), i64::from(bound), Skip::OverSegmentLimit);
+        }
+        if let Some(bound) = self.campaign.limits.per_domain_per_day {
+            let held = format!(
+                "
+left join (
+    select split_part(email, '@', 2) as domain, count(*) as taken from (
+        select email from outreach.enrollments
+        where campaign_number = {number} and enrolled_at >= {since} and status <> 'failed'
+        union all
+        select email from outreach.pushes
+        where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
+    ) u group by 1
+) t on t.domain = split_part(r.email, '@', 2)"
+            );
+            let bound = i64::from(bound);
+            layer("within_domain", ", split_part(p.email, '@', 2)", Some(held), bound, Skip::OverDomainLimit);
+        }
+        if let Some(bound) = self.question.remaining_today {
+            layer("within_day", "", None, bound, Skip::OverDailyLimit);
+        }
+        layers.push(("admitted", format!("select * from {previous}")));
+        layers
+    }
+
+    pub(super) fn ranked_columns(&self) -> String {
+        let mut text = "p.employee_id, p.company_id, p.email, p.ordinal, p.source_hash".to_owned();
+        for (index, _) in self.sort_keys().enumerate() {
+            let _ = write!(text, ", p.sort_{index}");
+        }
+        text
+    }
+
+    /// Of the rows that share an address only the first goes on.
+    pub(super) fn single(&self, sort: &str) -> String {
+        let code = Skip::DuplicateAddress.code();
+        format!(
+            "select {columns}, case when twin.employee_id is not null then '{code}' else p.skip end as skip
+from judged p
+left join (
+    select employee_id from (
+        select employee_id, row_number() over (partition by email order by {sort}) as place
+        from judged
+        where skip is null and email in (
+            select email from judged group by email having count(*) filter (where skip is null) > 1
+        )
+    ) t where place > 1
+) twin on twin.employee_id = p.employee_id",
+            columns = self.ranked_columns(),
+        )
+    }
+}
