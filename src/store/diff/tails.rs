@@ -121,7 +121,7 @@ select employee_id, email, company_id, {}, skip is null from admitted where skip
     }
 
     /// Where some contacts stand after every step.
-    pub(super) fn verdict_tail(&self, binds: &mut Binds, people: &[Uuid]) -> String {
+    pub(super) fn verdict_tail(binds: &mut Binds, people: &[Uuid]) -> String {
         let people = binds.add(Bind::UuidArray(people.to_vec()));
         format!(
             "select p.employee_id,
