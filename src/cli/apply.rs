@@ -218,7 +218,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
             Outcome::Failed { campaign, error } => {
                 rank(match error {
                     error if error.is_temporary() => Exit::TryAgain,
-                    ReconcileError::Stale { .. } => Exit::HeldBack,
+                    ReconcileError::Stale { .. } | ReconcileError::ProviderChanged { .. } => Exit::HeldBack,
                     _ => Exit::Failed,
                 });
                 rows.push(json!({ "campaign": campaign, "error": error_chain(error) }));

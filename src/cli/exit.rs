@@ -33,7 +33,7 @@ impl Exit {
             if let Some(error) = cause.downcast_ref::<ReconcileError>() {
                 return match error {
                     error if error.is_temporary() => Self::TryAgain,
-                    ReconcileError::Stale { .. } => Self::HeldBack,
+                    ReconcileError::Stale { .. } | ReconcileError::ProviderChanged { .. } => Self::HeldBack,
                     _ => Self::Failed,
                 };
             }

@@ -166,6 +166,8 @@ pub enum Guard {
     MaxEnroll,
     MaxWithdrawPercent,
     EmptyAudience,
+    /// Contacts are still at another provider, which alone can stop them.
+    ProviderChanged,
     /// The audience could not be read: nothing can be said about this campaign.
     QueryFailed,
 }
@@ -180,7 +182,7 @@ pub struct Blocked {
 impl Blocked {
     /// Whether a person may let it through with `--approve`.
     pub fn can_be_approved(&self) -> bool {
-        self.guard != Guard::QueryFailed
+        !matches!(self.guard, Guard::QueryFailed | Guard::ProviderChanged)
     }
 }
 

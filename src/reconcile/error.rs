@@ -18,6 +18,10 @@ pub enum ReconcileError {
     LeaseHeld(String),
     #[error("another outreachd has taken over {0}; what was in flight is settled by it")]
     LeaseLost(String),
+    #[error(
+        "campaign {campaign} still has contacts at provider {provider}, which alone can stop them; nothing was done: declare that provider again, or archive the campaign there first"
+    )]
+    ProviderChanged { campaign: String, provider: String },
     #[error("campaign {campaign} is not what was reviewed any more; nothing was done, make a new plan")]
     Stale { campaign: String },
 }
@@ -31,7 +35,10 @@ impl ReconcileError {
             Self::Provider { source, .. } => {
                 matches!(source, ProviderError::LookUp(_) | ProviderError::LookUpStatus(_))
             }
-            Self::Misconfigured { .. } | Self::UnknownProvider(_) | Self::Stale { .. } => false,
+            Self::Misconfigured { .. }
+            | Self::UnknownProvider(_)
+            | Self::ProviderChanged { .. }
+            | Self::Stale { .. } => false,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::provider::{self, Destination};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Settled};
-use crate::store::{Lease, campaign_lease, campaigns, provider_lease};
+use crate::store::{Lease, StoreError, campaign_lease, campaigns, provider_lease};
 
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
@@ -87,6 +87,11 @@ async fn pass<'a>(
     order: &Order,
     planner: &Lease,
 ) -> Result<Applied, ReconcileError> {
+    let mut connection = context.pool.acquire().await.map_err(StoreError::on("look at the campaign"))?;
+    if let Some(provider) = campaigns::left_at(&mut connection, campaign).await? {
+        return Err(ReconcileError::ProviderChanged { campaign: campaign.name.clone(), provider });
+    }
+    drop(connection);
     campaigns::remember(context.pool, campaign, context.clock.now()).await?;
     let recovered = recover::unsettled(context, campaign).await?;
     pushes::forget_unclaimed(context.pool, campaign.number).await?;

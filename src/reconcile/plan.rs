@@ -68,6 +68,12 @@ impl<'a> Planner<'a> {
             Ok(question) => question,
             Err(message) => return Ok(Self::cannot_tell(campaign, &message)),
         };
+        if let Some(provider) = campaigns::left_at(&mut self.transaction, campaign).await? {
+            let message = format!(
+                "contacts are still at provider {provider}, which alone can stop them: declare it again, or archive the campaign there first"
+            );
+            return Ok(Self::held_back(campaign, Guard::ProviderChanged, message));
+        }
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
             Ok(report) => Ok(Self::describe(campaign, report)),
             Err(message) => Ok(Self::cannot_tell(campaign, &message)),
@@ -282,9 +288,12 @@ impl<'a> Planner<'a> {
 
     /// A campaign about which nothing can be said: never shown as nothing to do.
     fn cannot_tell(campaign: &Campaign, message: &str) -> CampaignPlan {
-        let blocked = Blocked { guard: Guard::QueryFailed, message: format!("cannot tell: {message}") };
+        Self::held_back(campaign, Guard::QueryFailed, format!("cannot tell: {message}"))
+    }
+
+    fn held_back(campaign: &Campaign, guard: Guard, message: String) -> CampaignPlan {
         let mut plan = Self::describe(campaign, Report::default());
-        plan.blocked = Some(blocked);
+        plan.blocked = Some(Blocked { guard, message });
         plan
     }
 }

@@ -38,7 +38,7 @@ pub async fn handed(
     .map_err(StoreError::on("count what was handed over today"))
 }
 
-/// Remembers that the campaign is declared, under its present name.
+/// Remembers that the campaign is declared, under its present name and provider.
 pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query(
         "insert into outreach.campaigns as c (number, name, provider, seen_at) values ($1, $2, $3, $4)
@@ -54,6 +54,31 @@ pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) ->
     .await
     .map(|_| ())
     .map_err(StoreError::on("remember the campaign"))
+}
+
+/// The provider that still holds contacts of the campaign, if it is not the one that is declared now.
+pub async fn left_at(
+    connection: &mut PgConnection,
+    campaign: &Campaign,
+) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar(
+        "select c.provider
+         from outreach.campaigns c
+         where c.number = $1 and c.provider <> $2
+           and (
+               exists (select from outreach.enrollments n where n.campaign_number = $1 and n.live)
+               or exists (
+                   select from outreach.pushes p
+                   where p.campaign_number = $1 and p.settled_at is null
+                     and (p.state <> 'recorded' or p.attempts > 0)
+               )
+           )",
+    )
+    .bind(campaign.number)
+    .bind(&campaign.provider)
+    .fetch_optional(connection)
+    .await
+    .map_err(StoreError::on("look who holds the campaign's contacts"))
 }
 
 /// Campaigns with live enrollments that no file declares any more.

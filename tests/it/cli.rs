@@ -213,6 +213,24 @@ async fn a_campaign_without_a_file_is_listed_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_does_not_leave_its_contacts_at_another_provider() {
+    let project = Project::new(Kind::File, 3).await;
+    project.run(&["apply", "--yes"]).await.ended(0);
+    let files = project.read("outreach.yaml");
+    let line = files.lines().find(|line| line.trim_start().starts_with("out:")).unwrap().to_owned();
+    let other = line.replacen("out:", "other:", 1);
+    project.write("outreach.yaml", &files.replace(&line, &format!("{line}\n{other}")));
+    edit(&project, CAMPAIGN, "provider: out", "provider: other");
+
+    let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
+    assert_eq!(plan["campaigns"][0]["blocked"]["guard"], "provider_changed");
+    let before = project.taken().len();
+    let apply = project.run(&["apply", "--yes", "--approve", "first"]).await.ended(3);
+    assert!(apply.stderr.contains("still has contacts at provider out"), "{}", apply.stderr);
+    assert_eq!(project.taken().len(), before, "nothing is handed to the new provider");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_get_answers() {
     let project = Project::new(Kind::Blind, 4).await;
     project.receiver.script([Behaviour::Accept, Behaviour::Drop { keep: true }]);
