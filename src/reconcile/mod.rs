@@ -4,6 +4,7 @@
 //! provider is; a pass settles only what it holds the lease for. Passes retry nothing across each
 //! other: the next pass looks again.
 
+mod action;
 mod error;
 mod guard;
 mod held;

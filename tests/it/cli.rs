@@ -222,7 +222,7 @@ async fn a_campaign_does_not_leave_its_contacts_at_another_provider() {
     project.write("outreach.yaml", &files.replace(&line, &format!("{line}\n{other}")));
     edit(&project, CAMPAIGN, "provider: out", "provider: other");
 
-    let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
+    let plan = project.run(&["plan", "--format", "json"]).await.ended(3).json();
     assert_eq!(plan["campaigns"][0]["blocked"]["guard"], "provider_changed");
     let before = project.taken().len();
     let apply = project.run(&["apply", "--yes", "--approve", "first"]).await.ended(3);

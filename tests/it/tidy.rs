@@ -24,10 +24,8 @@ const FLOORS: &[(&str, u8)] = &[
 const MOST_LINES: usize = 600;
 /// Above this a file wants a reason, which stands here.
 const MANY_LINES: usize = 400;
-const LONG: &[(&str, &str)] = &[
-    ("src/store/diff/steps.rs", "one statement, step by step in the order in which it runs"),
-    ("src/store/segment.rs", "what people ask of one segment, over one set of row readers"),
-];
+const LONG: &[(&str, &str)] =
+    &[("src/store/diff/steps.rs", "one statement, step by step in the order in which it runs")];
 
 const DRAWERS: &[&str] = &["utils", "util", "common", "core", "helpers", "misc"];
 

@@ -51,7 +51,9 @@ impl Cluster<'_> {
         let pinned = pinned.and_then(|version| version.trim().parse().ok());
         let programs = match Programs::find(self.dir, pinned) {
             #[cfg(feature = "fetch-postgres")]
-            Err(EmbeddedError::NoPrograms { .. } | EmbeddedError::OtherVersion { .. }) => {
+            Err(EmbeddedError::NoPrograms { .. } | EmbeddedError::OtherVersion { .. })
+                if pinned.is_none_or(|major| major >= super::programs::OLDEST) =>
+            {
                 super::fetch::fetch(&super::programs::fetched(self.dir), pinned)?;
                 Programs::find(self.dir, pinned)?
             }

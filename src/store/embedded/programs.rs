@@ -11,7 +11,7 @@ use super::error::EmbeddedError;
 pub const PROGRAMS_VARIABLE: &str = "OUTREACHD_PG_BIN";
 
 /// Older servers lack what the statements use (and are out of support).
-const OLDEST: u32 = 14;
+pub(super) const OLDEST: u32 = 14;
 
 /// A folder with `initdb`, `pg_ctl` and `postgres`.
 #[derive(Debug, Clone)]
