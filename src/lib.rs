@@ -24,6 +24,7 @@
 //! | [`audience`] | 1 | a segment as SQL text and binds; its explain tree | run anything |
 //! | [`store`] | 2 | all SQL: migrations, diff, pushes, leases, private server | decide who is contacted |
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
+//! | [`simulate`] | 2 | local stand-ins for providers, for rehearsals and tests | know the client |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
 //! | [`intake`] | 3 | imports | guess at a cell, lose a row |
 //! | [`cli`] | 5 | a file a command | decide anything |
@@ -61,4 +62,5 @@ pub mod manifest;
 pub mod model;
 pub mod provider;
 pub mod reconcile;
+pub mod simulate;
 pub mod store;

@@ -16,6 +16,7 @@ mod resolve;
 mod schema;
 mod segment;
 mod session;
+mod simulate;
 mod status;
 mod suppress;
 mod validate;
@@ -92,6 +93,8 @@ enum Command {
     Segment(segment::Arguments),
     /// Import companies or employees from CSV or JSON Lines.
     Import(import::Arguments),
+    /// Stand in for a provider on this machine, to rehearse on.
+    Simulate(simulate::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -155,6 +158,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
         Command::Segment(arguments) => segment::run(globals, &arguments).await,
         Command::Import(arguments) => import::run(globals, &arguments).await,
+        Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

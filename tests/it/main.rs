@@ -13,6 +13,7 @@ mod migrate;
 mod model;
 mod provider;
 mod segment;
+mod smartlead;
 mod soak;
 mod support;
 mod tidy;

@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("provider", 2),
     ("mailbox", 2),
+    ("simulate", 2),
     ("reconcile", 3),
     ("intake", 3),
     ("daemon", 4),

@@ -1,0 +1,3 @@
+//! Smartlead: the stand-in for it, and the provider against the stand-in.
+
+mod simulator;
