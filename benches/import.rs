@@ -14,7 +14,7 @@ use outreachd::intake::import::{ImportRequest, import};
 use outreachd::model::{Entity, SystemClock};
 use outreachd::store::embedded::{Embedded, EmbeddedOptions, Profile};
 use outreachd::store::{Store, migrate};
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 
 const COLUMNS: &str = "company_id, company_name, company_session_key, employee_session_key, full_name, first_name, \
     last_name, position, work_email, generic_email, phone_numbers, source_urls, source_service, ai_research_data";
@@ -37,9 +37,8 @@ async fn main() {
         Store::connect(options).await.unwrap()
     };
     migrate::run(&store).await.unwrap();
-    let pool = store.pool();
     execute(
-        pool,
+        &store,
         &format!(
             "insert into companies (company_name, tin, registration_number)
              select 'Company ' || i, lpad(i::text, 10, '0'), lpad(i::text, 13, '0') from generate_series(1, {}) as i",
@@ -59,14 +58,14 @@ async fn main() {
     let (mut imports, mut copies, mut again) = (Vec::new(), Vec::new(), Vec::new());
     // The smaller, the noisier.
     for round in 0..if rows > 200_000 { 1 } else { 3 } {
-        clear(pool).await;
-        imports.push(timed_import(pool, &csv, rows).await);
+        clear(&store).await;
+        imports.push(timed_import(&store, &csv, rows).await);
         if round == 0 {
-            again.push(timed_import(pool, &csv, 0).await);
-            copy_out(pool, &bare).await;
+            again.push(timed_import(&store, &csv, 0).await);
+            copy_out(&store, &bare).await;
         }
-        clear(pool).await;
-        copies.push(timed_copy(pool, &bare).await);
+        clear(&store).await;
+        copies.push(timed_copy(&store, &bare).await);
     }
     let (import, copy) = (imports.into_iter().min().unwrap(), copies.into_iter().min().unwrap());
     println!("import        {:8.2} s", import.as_secs_f64());
@@ -78,7 +77,7 @@ async fn main() {
     drop(server);
 }
 
-async fn timed_import(pool: &PgPool, csv: &Path, expected: u64) -> Duration {
+async fn timed_import(store: &Store, csv: &Path, expected: u64) -> Duration {
     let request = ImportRequest {
         entity: Entity::Employee,
         file: csv.to_owned(),
@@ -96,16 +95,16 @@ async fn timed_import(pool: &PgPool, csv: &Path, expected: u64) -> Duration {
         }
     };
     let start = Instant::now();
-    let report = import(pool, &request, &SystemClock, &tell).await.unwrap();
+    let report = import(store, &request, &SystemClock, &tell).await.unwrap();
     let time = start.elapsed();
     println!("  {:8.2} s  done", time.as_secs_f64());
     assert_eq!((report.inserted, report.updated, report.rejected), (expected, 0, 0));
     time
 }
 
-async fn copy_out(pool: &PgPool, file: &Path) {
+async fn copy_out(store: &Store, file: &Path) {
     use futures_util::StreamExt;
-    let mut connection = pool.acquire().await.unwrap();
+    let mut connection = store.begin().await.unwrap();
     let statement = format!("copy (select {COLUMNS} from employees) to stdout");
     let mut rows = connection.copy_out_raw(&statement).await.unwrap();
     let mut out = BufWriter::new(File::create(file).unwrap());
@@ -115,8 +114,8 @@ async fn copy_out(pool: &PgPool, file: &Path) {
     out.flush().unwrap();
 }
 
-async fn timed_copy(pool: &PgPool, file: &Path) -> Duration {
-    let mut connection = pool.acquire().await.unwrap();
+async fn timed_copy(store: &Store, file: &Path) -> Duration {
+    let mut connection = store.begin().await.unwrap();
     let start = Instant::now();
     let mut copy =
         connection.copy_in_raw(&format!("copy public.employees ({COLUMNS}) from stdin")).await.unwrap();
@@ -130,17 +129,18 @@ async fn timed_copy(pool: &PgPool, file: &Path) -> Duration {
         copy.send(&chunk[..count]).await.unwrap();
     }
     copy.finish().await.unwrap();
+    connection.commit().await.unwrap();
     start.elapsed()
 }
 
-async fn clear(pool: &PgPool) {
-    execute(pool, "truncate employees, outreach.imports").await;
-    execute(pool, "vacuum analyze companies").await;
-    execute(pool, "checkpoint").await;
+async fn clear(store: &Store) {
+    execute(store, "truncate employees, outreach.imports").await;
+    execute(store, "vacuum analyze companies").await;
+    execute(store, "checkpoint").await;
 }
 
-async fn execute(pool: &PgPool, sql: &str) {
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(pool).await.unwrap();
+async fn execute(store: &Store, sql: &str) {
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(store).await.unwrap();
 }
 
 fn write_employees(file: &Path, rows: u64) {

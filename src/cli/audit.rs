@@ -25,7 +25,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let database = Database::migrated(globals, manifest.as_ref()).await?;
     let mut found = Vec::new();
     for invariant in INVARIANTS {
-        let violations = audit::violations(database.store.pool(), invariant, SHOWN).await?;
+        let violations = audit::violations(&database.store, invariant, SHOWN).await?;
         if arguments.format == Format::Text {
             output::write(&text(invariant, &violations))?;
         }

@@ -48,7 +48,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let names: Vec<String> = arguments.campaign.iter().cloned().collect();
     let campaigns = session.campaigns(&names)?;
     let context = session.context();
-    let contacts = contacts::find(context.pool, &arguments.contact).await?;
+    let contacts = contacts::find(context.store, &arguments.contact).await?;
     if contacts.is_empty() {
         return Err(Coded::error(Exit::Failed, "no contact has this address or id"));
     }
@@ -58,7 +58,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         for campaign in &campaigns {
             explanations.push(explain(&session, campaign, contact).await?);
         }
-        let pushes = contacts::pushes(context.pool, contact.employee_id).await?;
+        let pushes = contacts::pushes(context.store, contact.employee_id).await?;
         if arguments.format == Format::Text {
             output::write(&text(contact, &explanations, &pushes))?;
         }
@@ -97,7 +97,7 @@ async fn explain(session: &Session, campaign: &Campaign, contact: &Contact) -> a
     );
     let Verdict { skip, leaves, status, action, .. } = verdict.unwrap_or_else(|| Verdict::nothing(people[0]));
     let unset_fields = if skip.as_deref() == Some(Skip::MissingField.code()) {
-        contacts::unset(context.pool, &required, contact.employee_id).await?
+        contacts::unset(context.store, &required, contact.employee_id).await?
     } else {
         Vec::new()
     };

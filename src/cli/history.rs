@@ -24,7 +24,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         Some(name) => Some(session.campaign(name)?.number),
         None => None,
     };
-    let entries = history::list(session.context().pool, number, i64::from(arguments.limit)).await?;
+    let entries = history::list(session.context().store, number, i64::from(arguments.limit)).await?;
     if arguments.format == Format::Json {
         output::json(&entries)?;
         return Ok(Exit::Done);

@@ -57,8 +57,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         rejects: arguments.rejects.clone(),
     };
     let bar = progress_bar(globals.quiet);
-    let result =
-        import(database.store.pool(), &request, &SystemClock, &|progress| show(&bar, &progress)).await;
+    let result = import(&database.store, &request, &SystemClock, &|progress| show(&bar, &progress)).await;
     bar.finish_and_clear();
     let report = result?;
     if arguments.format == Format::Json {

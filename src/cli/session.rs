@@ -83,7 +83,7 @@ impl Session {
 
     pub(super) fn context(&self) -> Context<'_> {
         Context {
-            pool: self.database.store.pool(),
+            store: &self.database.store,
             manifest: &self.manifest,
             clock: &self.clock,
             root: self.root.as_path(),

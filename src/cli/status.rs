@@ -25,8 +25,8 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let context = session.context();
     let campaigns = in_rank(&session.manifest.campaigns);
     let numbers: Vec<i32> = campaigns.iter().map(|campaign| campaign.number).collect();
-    let figures = status::campaigns(context.pool, &numbers).await?;
-    let in_doubt = status::in_doubt(context.pool, SHOWN).await?;
+    let figures = status::campaigns(context.store, &numbers).await?;
+    let in_doubt = status::in_doubt(context.store, SHOWN).await?;
     let orphans = Planner::open(&context).await?.orphans().await?;
     let of = |campaign: &Campaign| figures.iter().find(|figure| figure.number == campaign.number);
     if arguments.format == Format::Json {

@@ -69,8 +69,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             let database = Database::migrated(globals, manifest.as_ref()).await?;
             for target in targets {
                 let added =
-                    suppressions::add(database.store.pool(), &target, reason.as_str(), note.as_deref(), by)
-                        .await?;
+                    suppressions::add(&database.store, &target, reason.as_str(), note.as_deref(), by).await?;
                 let word = if added { "suppressed" } else { "was suppressed already:" };
                 output::write(&format!("{word} {target}\n"))?;
             }
@@ -79,10 +78,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             let targets = parse(targets)?;
             let database = Database::migrated(globals, manifest.as_ref()).await?;
             for target in targets {
-                let removed = suppressions::remove(database.store.pool(), &target, by).await?;
+                let removed = suppressions::remove(&database.store, &target, by).await?;
                 let word = if removed { "no longer suppressed:" } else { "was not suppressed:" };
                 output::write(&format!("{word} {target}\n"))?;
-                let flagged = suppressions::flagged(database.store.pool(), &target).await?;
+                let flagged = suppressions::flagged(&database.store, &target).await?;
                 if !flagged.is_empty() {
                     output::remark(&format!(
                         "note: {} with this address still carry a reply flag and stay stopped",
@@ -93,7 +92,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         }
         Command::List { format } => {
             let database = Database::migrated(globals, manifest.as_ref()).await?;
-            let list = suppressions::list(database.store.pool()).await?;
+            let list = suppressions::list(&database.store).await?;
             if *format == Format::Json {
                 output::json(&list)?;
             } else if list.is_empty() {

@@ -14,7 +14,7 @@ pub(super) async fn take(context: &Context<'_>, name: String) -> Result<Lease, R
     let length = context.manifest.project.lease;
     let deadline = Instant::now() + length + Duration::from_secs(1);
     loop {
-        if let Some(lease) = store::acquire(context.pool, name.clone(), context.holder, length).await? {
+        if let Some(lease) = store::acquire(context.store, name.clone(), context.holder, length).await? {
             return Ok(lease);
         }
         if Instant::now() >= deadline {
@@ -40,7 +40,7 @@ pub(super) async fn while_held<T>(
 async fn until_lost(context: &Context<'_>, lease: &Lease) -> String {
     loop {
         sleep(lease.renewal()).await;
-        match store::renew(context.pool, lease).await {
+        match store::renew(context.store, lease).await {
             Ok(true) => {}
             Ok(false) => return lease.name.clone(),
             // The statements of the work itself check the lease; a renewal that fails once may go
@@ -52,7 +52,7 @@ async fn until_lost(context: &Context<'_>, lease: &Lease) -> String {
 
 /// Gives the lease back; when that fails it ends by itself.
 pub(super) async fn give_back(context: &Context<'_>, lease: &Lease) {
-    if let Err(error) = store::release(context.pool, lease).await {
+    if let Err(error) = store::release(context.store, lease).await {
         debug!(lease = lease.name, error = %error, "could not give a lease back");
     }
 }

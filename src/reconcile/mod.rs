@@ -16,7 +16,6 @@ mod render;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tracing::info;
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ use crate::provider::{self, Destination};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Settled};
-use crate::store::{Lease, StoreError, campaign_lease, campaigns, provider_lease};
+use crate::store::{Lease, Store, StoreError, campaign_lease, campaigns, provider_lease};
 
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
@@ -35,7 +34,7 @@ pub use render::{FieldRenderer, RenderError};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {
-    pub pool: &'a PgPool,
+    pub store: &'a Store,
     pub manifest: &'a Manifest,
     pub clock: &'a dyn Clock,
     /// The project folder.
@@ -88,14 +87,14 @@ async fn pass<'a>(
     order: &Order,
     planner: &Lease,
 ) -> Result<Applied, ReconcileError> {
-    let mut connection = context.pool.acquire().await.map_err(StoreError::on("look at the campaign"))?;
-    if let Some(provider) = campaigns::left_at(&mut connection, campaign).await? {
+    let mut snapshot = context.store.begin().await.map_err(StoreError::on("look at the campaign"))?;
+    if let Some(provider) = campaigns::left_at(&mut snapshot, campaign).await? {
         return Err(ReconcileError::ProviderChanged { campaign: campaign.name.clone(), provider });
     }
-    drop(connection);
-    campaigns::remember(context.pool, campaign, context.clock.now()).await?;
+    drop(snapshot);
+    campaigns::remember(context.store, campaign, context.clock.now()).await?;
     let recovered = recover::unsettled(context, campaign).await?;
-    pushes::forget_unclaimed(context.pool, campaign.number).await?;
+    pushes::forget_unclaimed(context.store, campaign.number).await?;
 
     let pass = Pass {
         id: Uuid::new_v4(),
@@ -120,7 +119,7 @@ async fn pass<'a>(
     let pushed = push::all_due(context, campaign, order.patience).await;
     let (outcome, message) = conclusion(&planned, &pushed);
     let settled = pushed.as_ref().map_or_else(|fault| fault.settled, |pushed| pushed.settled);
-    history::finish(context.pool, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
+    history::finish(context.store, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
     let stopped = match pushed {
         Ok(pushed) => pushed.stopped,
         Err(fault) => match fault.error {

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::store::diff::{self, Question, Record, Report};
 use crate::store::history::{self, Pass};
-use crate::store::{Lease, StoreError, campaigns};
+use crate::store::{Lease, StoreError, campaigns, sql};
 
 /// One snapshot of the database, and what has been worked out in it.
 pub struct Planner<'a> {
@@ -30,14 +30,14 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
-        let mut transaction = context.pool.begin().await.map_err(StoreError::on(doing))?;
-        sqlx::query("set transaction isolation level repeatable read")
+        let mut transaction = context.store.begin().await.map_err(StoreError::on(doing))?;
+        sql::query("set transaction isolation level repeatable read")
             .execute(&mut *transaction)
             .await
             .map_err(StoreError::on(doing))?;
         let timeout = timeout.map_or(600_000, |span| span.approximate().as_millis());
         // The sums of a large audience in memory, without what would make a small server swap.
-        sqlx::query(
+        sql::query(
             "select set_config('statement_timeout', $1, true), set_config('work_mem', '64MB', true),
                  set_config('jit', 'off', true)",
         )
@@ -220,7 +220,7 @@ impl<'a> Planner<'a> {
         statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
     ) -> Result<Result<T, String>, ReconcileError> {
         let read_only = async |connection: &mut sqlx::PgConnection| {
-            sqlx::query("set local transaction_read_only = on")
+            sql::query("set local transaction_read_only = on")
                 .execute(&mut *connection)
                 .await
                 .map_err(StoreError::on("make the plan's read safe"))?;

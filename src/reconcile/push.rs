@@ -49,7 +49,7 @@ async fn hand_over_due(
     patience: Duration,
     pushed: &mut Pushed,
 ) -> Result<(), ReconcileError> {
-    if pushes::next_due(context.pool, campaign.number).await?.is_none() {
+    if pushes::next_due(context.store, campaign.number).await?.is_none() {
         return Ok(());
     }
     let (provider, size, lease) = open_provider(context, campaign).await?;
@@ -59,7 +59,7 @@ async fn hand_over_due(
         let deadline = Instant::now() + patience;
         loop {
             let now = context.clock.now();
-            let batch = pushes::claim(context.pool, campaign.number, &lease, now, size).await?;
+            let batch = pushes::claim(context.store, campaign.number, &lease, now, size).await?;
             pushed.stopped += batch.dropped;
             if batch.pushes.is_empty() {
                 if batch.dropped > 0 {
@@ -69,13 +69,13 @@ async fn hand_over_due(
                     continue;
                 }
                 // One that was put off and went through later in this pass is not put off.
-                pushed.settled.retry = pushes::put_off(context.pool, campaign.number).await?;
+                pushed.settled.retry = pushes::put_off(context.store, campaign.number).await?;
                 return Ok(());
             }
             let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
             let handed = hand_over(&call, &renderer, batch.pushes, context.clock.now()).await?;
             let now = context.clock.now();
-            let done = pushes::settle(context.pool, campaign, &lease, now, &handed.outcomes).await?;
+            let done = pushes::settle(context.store, campaign, &lease, now, &handed.outcomes).await?;
             info!(
                 campaign = campaign.number,
                 accepted = done.accepted,
@@ -104,7 +104,7 @@ async fn wait_for_due(
     campaign: &Campaign,
     deadline: Instant,
 ) -> Result<bool, ReconcileError> {
-    let Some(due) = pushes::next_due(context.pool, campaign.number).await? else {
+    let Some(due) = pushes::next_due(context.store, campaign.number).await? else {
         return Ok(false);
     };
     let wait = (due - context.clock.now()).to_std().unwrap_or_default().max(Duration::from_millis(20));

@@ -12,7 +12,7 @@ use crate::store::pushes::{self, Claimed, Outcome, Settled};
 
 /// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
 pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
-    if !pushes::any_unsettled(context.pool, campaign.number).await? {
+    if !pushes::any_unsettled(context.store, campaign.number).await? {
         return Ok(Settled::default());
     }
     let (provider, size, lease) = open_provider(context, campaign).await?;
@@ -21,7 +21,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
         loop {
-            let adopted = pushes::adopt(context.pool, campaign.number, &lease, after, size).await?;
+            let adopted = pushes::adopt(context.store, campaign.number, &lease, after, size).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
@@ -34,7 +34,8 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .zip(found)
                 .map(|(item, presence)| judge(item.key, item.action, presence))
                 .collect();
-            settled += pushes::settle(context.pool, campaign, &lease, context.clock.now(), &outcomes).await?;
+            settled +=
+                pushes::settle(context.store, campaign, &lease, context.clock.now(), &outcomes).await?;
         }
         Ok(settled)
     };
@@ -90,12 +91,12 @@ async fn settle_one(
 ) -> Result<bool, ReconcileError> {
     // The employee just before the one wanted: `adopt` starts after it.
     let after = Uuid::from_u128(key.employee_id.as_u128().saturating_sub(1));
-    let adopted = pushes::adopt(context.pool, key.campaign, lease, after, 1).await?;
+    let adopted = pushes::adopt(context.store, key.campaign, lease, after, 1).await?;
     let Some(push) = adopted.first().filter(|push| push.key == key) else { return Ok(false) };
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
     let mut outcome = judge(key, push.action, presence);
     outcome.answer =
         Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
-    let settled = pushes::settle(context.pool, campaign, lease, context.clock.now(), &[outcome]).await?;
+    let settled = pushes::settle(context.store, campaign, lease, context.clock.now(), &[outcome]).await?;
     Ok(settled.total() == 1)
 }

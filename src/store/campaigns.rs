@@ -1,9 +1,9 @@
 //! What the database remembers of campaigns: their names, their first day, what was handed over today.
 
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
-use super::StoreError;
+use super::{Store, StoreError, sql};
 use crate::model::{Campaign, Orphan};
 
 /// The figures that daily limits are counted from.
@@ -21,7 +21,7 @@ pub async fn handed(
     number: i32,
     day_start: DateTime<Utc>,
 ) -> Result<Handed, StoreError> {
-    sqlx::query_as(
+    sql::query_as(
         "select
              (select min(enrolled_at) from outreach.enrollments
               where campaign_number = $1 and status <> 'failed') as first,
@@ -39,8 +39,8 @@ pub async fn handed(
 }
 
 /// Remembers that the campaign is declared, under its present name and provider.
-pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query(
+pub async fn remember(store: &Store, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sql::query(
         "insert into outreach.campaigns as c (number, name, provider, seen_at) values ($1, $2, $3, $4)
          on conflict (number) do update
              set name = excluded.name, provider = excluded.provider, seen_at = excluded.seen_at
@@ -50,7 +50,7 @@ pub async fn remember(pool: &PgPool, campaign: &Campaign, now: DateTime<Utc>) ->
     .bind(&campaign.name)
     .bind(&campaign.provider)
     .bind(now)
-    .execute(pool)
+    .execute(store)
     .await
     .map(|_| ())
     .map_err(StoreError::on("remember the campaign"))
@@ -61,7 +61,7 @@ pub async fn left_at(
     connection: &mut PgConnection,
     campaign: &Campaign,
 ) -> Result<Option<String>, StoreError> {
-    sqlx::query_scalar(
+    sql::query_scalar(
         "select c.provider
          from outreach.campaigns c
          where c.number = $1 and c.provider <> $2
@@ -83,7 +83,7 @@ pub async fn left_at(
 
 /// Campaigns with live enrollments that no file declares any more.
 pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<Vec<Orphan>, StoreError> {
-    let rows: Vec<(i32, String, i64)> = sqlx::query_as(
+    let rows: Vec<(i32, String, i64)> = sql::query_as(
         "select c.number, c.name, n.live
          from outreach.campaigns c
          cross join lateral (

@@ -1,10 +1,10 @@
 //! One contact: found by id or address, with what was ever handed over for it.
 
 use serde::Serialize;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use super::{StoreError, arguments};
+use super::{Store, StoreError, arguments, sql};
 use crate::audience::{Bind, Binds};
 use crate::model::FieldRef;
 
@@ -27,10 +27,10 @@ pub struct Contact {
 }
 
 /// The contacts with that id or that address.
-pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> {
+pub async fn find(store: &Store, who: &str) -> Result<Vec<Contact>, StoreError> {
     let id: Option<Uuid> = who.parse().ok();
     let address = crate::model::normalize_address(who);
-    sqlx::query_as(
+    sql::query_as(
         "select
              e.id as employee_id, e.full_name::text, e.position::text,
              coalesce(c.company_name, e.company_name)::text as company_name,
@@ -52,13 +52,13 @@ pub async fn find(pool: &PgPool, who: &str) -> Result<Vec<Contact>, StoreError> 
     )
     .bind(id)
     .bind(address)
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("look for the contact"))
 }
 
 /// Which of these fields a contact has no value for.
-pub async fn unset(pool: &PgPool, fields: &[FieldRef], employee_id: Uuid) -> Result<Vec<String>, StoreError> {
+pub async fn unset(store: &Store, fields: &[FieldRef], employee_id: Uuid) -> Result<Vec<String>, StoreError> {
     let doing = "look for unset fields";
     let tests: Vec<String> = fields.iter().map(super::diff::is_unset).collect();
     if tests.is_empty() {
@@ -71,12 +71,11 @@ pub async fn unset(pool: &PgPool, fields: &[FieldRef], employee_id: Uuid) -> Res
          left join public.companies c on c.id = e.company_id where e.id = {id}",
         tests.join(", ")
     );
-    let unset: Option<Vec<bool>> = sqlx::query_scalar_with(
+    let unset: Option<Vec<bool>> = sql::query_scalar_with(
         AssertSqlSafe(text),
         arguments(&binds).map_err(StoreError::on("bind a value"))?,
     )
-    .persistent(false)
-    .fetch_optional(pool)
+    .fetch_optional(store)
     .await
     .map_err(StoreError::on(doing))?;
     let names = fields.iter().map(ToString::to_string);
@@ -96,14 +95,14 @@ pub struct PushLine {
 }
 
 /// Everything that was ever handed over for a contact, oldest first.
-pub async fn pushes(pool: &PgPool, employee_id: Uuid) -> Result<Vec<PushLine>, StoreError> {
-    sqlx::query_as(
+pub async fn pushes(store: &Store, employee_id: Uuid) -> Result<Vec<PushLine>, StoreError> {
+    sql::query_as(
         "select campaign_number, ordinal, action, state, reason, answer, handed_at
          from outreach.pushes where employee_id = $1
          order by handed_at, campaign_number, ordinal",
     )
     .bind(employee_id)
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("read the contact's pushes"))
 }

@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StoreError;
 use super::pushes::Settled;
+use super::{Store, StoreError, sql};
 use crate::model::CampaignPlan;
 
 /// How a pass ended.
@@ -51,7 +51,7 @@ pub async fn begin(
     pass: &Pass,
     plan: &CampaignPlan,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,
              enroll, update, withdraw, keep, started_at
@@ -76,14 +76,14 @@ pub async fn begin(
 
 /// Writes down how the pass ended.
 pub async fn finish(
-    pool: &PgPool,
+    store: &Store,
     pass: &Pass,
     settled: Settled,
     outcome: PassOutcome,
     message: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "update outreach.reconciles
          set accepted = $2, refused = $3, retry = $4, in_doubt = $5, outcome = $6, message = $7, finished_at = $8
          where id = $1",
@@ -96,7 +96,7 @@ pub async fn finish(
     .bind(outcome.as_str())
     .bind(message)
     .bind(now)
-    .execute(pool)
+    .execute(store)
     .await
     .map(|_| ())
     .map_err(StoreError::on("write down how the pass ended"))
@@ -125,8 +125,8 @@ pub struct Entry {
 }
 
 /// The latest passes, newest first; of one campaign or of all.
-pub async fn list(pool: &PgPool, number: Option<i32>, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    sqlx::query_as(
+pub async fn list(store: &Store, number: Option<i32>, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    sql::query_as(
         "select id, campaign, campaign_number, trigger, plan_digest, enroll, update, withdraw, keep,
              accepted, refused, retry, in_doubt, outcome, message, started_at, finished_at
          from outreach.reconciles
@@ -136,7 +136,7 @@ pub async fn list(pool: &PgPool, number: Option<i32>, limit: i64) -> Result<Vec<
     )
     .bind(number)
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("read the history"))
 }

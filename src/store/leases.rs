@@ -7,10 +7,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Store, StoreError, sql};
 
 /// Proof that this process holds a lease; statements take it as an argument.
 #[derive(Debug)]
@@ -48,13 +47,13 @@ pub fn provider_lease(name: &str) -> String {
 
 /// Takes the lease if it is free, has ended, or is ours already.
 pub async fn acquire(
-    pool: &PgPool,
+    store: &Store,
     name: String,
     holder: Uuid,
     length: Duration,
 ) -> Result<Option<Lease>, StoreError> {
     let good_until = Mutex::new(Instant::now() + length);
-    let token: Option<i64> = sqlx::query_scalar(
+    let token: Option<i64> = sql::query_scalar(
         "insert into outreach.leases as l (name, holder, token, until)
          values ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
          on conflict (name) do update
@@ -65,16 +64,16 @@ pub async fn acquire(
     .bind(&name)
     .bind(holder.to_string())
     .bind(length.as_millis() as i64)
-    .fetch_optional(pool)
+    .fetch_optional(store)
     .await
     .map_err(StoreError::on("take a lease"))?;
     Ok(token.map(|token| Lease { name, token, holder, length, good_until }))
 }
 
 /// Puts the end off; false when somebody else has taken over.
-pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
+pub async fn renew(store: &Store, lease: &Lease) -> Result<bool, StoreError> {
     let good_until = Instant::now() + lease.length;
-    let renewed = sqlx::query(
+    let renewed = sql::query(
         "update outreach.leases
          set until = clock_timestamp() + $3 * interval '1 millisecond'
          where name = $1 and token = $2 and until > clock_timestamp()",
@@ -82,7 +81,7 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
     .bind(&lease.name)
     .bind(lease.token)
     .bind(lease.length.as_millis() as i64)
-    .execute(pool)
+    .execute(store)
     .await
     .map_err(StoreError::on("renew a lease"))?;
     let renewed = renewed.rows_affected() == 1;
@@ -93,14 +92,14 @@ pub async fn renew(pool: &PgPool, lease: &Lease) -> Result<bool, StoreError> {
 }
 
 /// Gives the lease back, so that nobody has to wait for its end. The token stays.
-pub async fn release(pool: &PgPool, lease: &Lease) -> Result<(), StoreError> {
-    sqlx::query(
+pub async fn release(store: &Store, lease: &Lease) -> Result<(), StoreError> {
+    sql::query(
         "update outreach.leases set until = '-infinity' where name = $1 and token = $2 and holder = $3",
     )
     .bind(&lease.name)
     .bind(lease.token)
     .bind(lease.holder.to_string())
-    .execute(pool)
+    .execute(store)
     .await
     .map(|_| ())
     .map_err(StoreError::on("give a lease back"))

@@ -1,8 +1,7 @@
 //! Everything that talks SQL: connecting, migrations, and what the passes read and write.
 //!
-//! Works behind a pooler in transaction mode, so nothing here may rely on the state of a session: no session
-//! locks, no `SET` without `LOCAL`, no start-up options. The pooler must carry prepared statements (`PgBouncer`
-//! from 1.21 with `max_prepared_statements`, Supabase's own). Never prints a password.
+//! Works behind a pooler in transaction mode, so nothing here may rely on the state of a session: no named
+//! statements, no session locks, no `SET` without `LOCAL`, no start-up options, no `LISTEN`. Never prints a password.
 
 pub mod audit;
 mod binds;
@@ -11,12 +10,14 @@ pub mod contacts;
 pub mod diff;
 pub mod embedded;
 mod error;
+mod executor;
 pub mod history;
 pub mod import;
 mod leases;
 pub mod migrate;
 pub mod pushes;
 pub mod segment;
+pub mod sql;
 pub mod status;
 pub mod suppressions;
 
@@ -25,7 +26,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 
 use embedded::{Embedded, EmbeddedOptions};
 
@@ -46,6 +47,8 @@ const START_UP_POLL: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    /// A pooler may stand between: every statement goes in a transaction.
+    pooled: bool,
 }
 
 impl Store {
@@ -54,10 +57,11 @@ impl Store {
         if !["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
             return Err(StoreError::Url(sqlx::Error::Configuration("it names no PostgreSQL".into())));
         }
-        Self::connect(PgConnectOptions::from_str(url).map_err(StoreError::Url)?).await
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?;
+        Ok(Self { pooled: true, ..Self::connect(options).await? })
     }
 
-    /// Connects, and waits for a server that is just starting up.
+    /// Connects to a server that no pooler stands before, and waits for one that is just starting up.
     pub async fn connect(options: PgConnectOptions) -> Result<Self, StoreError> {
         // PgBouncer refuses the start-up parameter `extra_float_digits`; since PostgreSQL 12 the default is exact.
         let options =
@@ -71,7 +75,7 @@ impl Store {
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { pool, pooled: false })
     }
 
     /// Starts the project's private server, or joins it, and connects. Close the store before the
@@ -84,13 +88,14 @@ impl Store {
         Ok((store, server))
     }
 
-    /// Takes over a pool that was made elsewhere.
+    /// Takes over a pool that was made elsewhere and leads to the server itself.
     pub const fn from_pool(pool: PgPool) -> Self {
-        Self { pool }
+        Self { pool, pooled: false }
     }
 
-    pub const fn pool(&self) -> &PgPool {
-        &self.pool
+    /// Begins a transaction.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
     }
 
     /// Closes every connection, so that a private server can stop without cutting one off.

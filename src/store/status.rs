@@ -2,10 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Store, StoreError, sql};
 
 /// One campaign as the database knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -27,10 +26,10 @@ pub struct CampaignStatus {
 }
 
 /// Figures of the given campaigns.
-pub async fn campaigns(pool: &PgPool, numbers: &[i32]) -> Result<Vec<CampaignStatus>, StoreError> {
-    sqlx::query_as(include_str!("status.sql"))
+pub async fn campaigns(store: &Store, numbers: &[i32]) -> Result<Vec<CampaignStatus>, StoreError> {
+    sql::query_as(include_str!("status.sql"))
         .bind(numbers)
-        .fetch_all(pool)
+        .fetch_all(store)
         .await
         .map_err(StoreError::on("read the status"))
 }
@@ -49,8 +48,8 @@ pub struct InDoubt {
 }
 
 /// Pushes in doubt, oldest first.
-pub async fn in_doubt(pool: &PgPool, limit: i64) -> Result<Vec<InDoubt>, StoreError> {
-    sqlx::query_as(
+pub async fn in_doubt(store: &Store, limit: i64) -> Result<Vec<InDoubt>, StoreError> {
+    sql::query_as(
         "select employee_id, campaign_number, ordinal, action, provider, state, handed_at, answer
          from outreach.pushes
          where settled_at is null and state in ('in_doubt', 'claimed')
@@ -58,7 +57,7 @@ pub async fn in_doubt(pool: &PgPool, limit: i64) -> Result<Vec<InDoubt>, StoreEr
          limit $1",
     )
     .bind(limit)
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("list the pushes in doubt"))
 }

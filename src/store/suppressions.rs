@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Store, StoreError, sql};
 
 /// One suppression.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
@@ -28,15 +27,15 @@ pub struct ByHand<'a> {
 
 /// Adds a suppression; false when there is one already.
 pub async fn add(
-    pool: &PgPool,
+    store: &Store,
     target: &str,
     reason: &str,
     note: Option<&str>,
     by: ByHand<'_>,
 ) -> Result<bool, StoreError> {
     let doing = "add the suppression";
-    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
-    let added = sqlx::query(
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
+    let added = sql::query(
         "insert into outreach.suppressions (target, reason, source, note, created_at)
          values ($1, $2, 'cli', $3, $4)
          on conflict (target) do nothing",
@@ -58,10 +57,10 @@ pub async fn add(
 }
 
 /// Takes a suppression back; false when there is none.
-pub async fn remove(pool: &PgPool, target: &str, by: ByHand<'_>) -> Result<bool, StoreError> {
+pub async fn remove(store: &Store, target: &str, by: ByHand<'_>) -> Result<bool, StoreError> {
     let doing = "remove the suppression";
-    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
-    let removed = sqlx::query("delete from outreach.suppressions where target = $1")
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
+    let removed = sql::query("delete from outreach.suppressions where target = $1")
         .bind(target)
         .execute(&mut *transaction)
         .await
@@ -76,24 +75,24 @@ pub async fn remove(pool: &PgPool, target: &str, by: ByHand<'_>) -> Result<bool,
 }
 
 /// Contacts whose own reply flags keep the address suppressed whatever the list says.
-pub async fn flagged(pool: &PgPool, address: &str) -> Result<Vec<Uuid>, StoreError> {
-    sqlx::query_scalar(
+pub async fn flagged(store: &Store, address: &str) -> Result<Vec<Uuid>, StoreError> {
+    sql::query_scalar(
         "select id from public.employees
          where outreach.address(work_email) = $1 and (reply_unsubscribe or reply_bounce) order by id",
     )
     .bind(address)
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("look for reply flags"))
 }
 
 /// All suppressions, newest first.
-pub async fn list(pool: &PgPool) -> Result<Vec<Suppression>, StoreError> {
-    sqlx::query_as(
+pub async fn list(store: &Store) -> Result<Vec<Suppression>, StoreError> {
+    sql::query_as(
         "select target, reason, source, note, created_at from outreach.suppressions
          order by created_at desc, target",
     )
-    .fetch_all(pool)
+    .fetch_all(store)
     .await
     .map_err(StoreError::on("list the suppressions"))
 }
@@ -104,7 +103,7 @@ async fn log(
     by: ByHand<'_>,
     detail: serde_json::Value,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "insert into outreach.events (id, at, actor, kind, subject, detail) values ($1, $2, $3, $4, $5, $6)",
     )
     .bind(Uuid::new_v4())

@@ -188,7 +188,7 @@ impl Scenario {
 }
 
 fn context<'a>(db: &'a TestDb, manifest: &'a Manifest, clock: &'a FixedClock, root: &'a Path) -> Context<'a> {
-    Context { pool: db.pool(), manifest, clock, root, holder: Uuid::nil() }
+    Context { store: db.store(), manifest, clock, root, holder: Uuid::nil() }
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {

@@ -22,14 +22,14 @@ async fn start(options: &EmbeddedOptions) -> Embedded {
 
 async fn ask(server: &Embedded, sql: &'static str) -> String {
     let store = Store::connect_url(&server.url("postgres")).await.unwrap();
-    let answer = sqlx::query_scalar(sql).fetch_one(store.pool()).await.unwrap();
+    let answer = sqlx::query_scalar(sql).fetch_one(&store).await.unwrap();
     store.close().await;
     answer
 }
 
 async fn note(server: &Embedded, sql: &'static str) {
     let store = Store::connect(server.connect_options("postgres")).await.unwrap();
-    sqlx::raw_sql(sql).execute(store.pool()).await.unwrap();
+    sqlx::raw_sql(sql).execute(&store).await.unwrap();
     store.close().await;
 }
 
@@ -136,7 +136,7 @@ async fn a_project_gets_a_durable_server_that_no_network_reaches() {
                           current_setting('listen_addresses'), current_setting('unix_socket_permissions'),
                           current_setting('application_name'))",
     )
-    .fetch_one(store.pool())
+    .fetch_one(&store)
     .await
     .unwrap();
     assert_eq!(settings, "on|on||0700|outreachd");

@@ -1,5 +1,6 @@
 //! The one integration binary; a file a subject.
 #![cfg(test)]
+#![expect(clippy::disallowed_methods, reason = "tests talk to a server of their own, without a pooler")]
 
 mod audience;
 mod cases;

@@ -27,7 +27,7 @@ impl OwnServer {
     }
 
     async fn execute(&self, sql: &'static str) {
-        sqlx::raw_sql(sql).execute(self.store.pool()).await.unwrap();
+        sqlx::raw_sql(sql).execute(&self.store).await.unwrap();
     }
 }
 
@@ -69,7 +69,7 @@ const SUPABASE: &str = "
 ";
 
 async fn misfits(db: &TestDb) -> Vec<String> {
-    match migrate::run(&db.store()).await {
+    match migrate::run(db.store()).await {
         Err(MigrateError::Misfit(differences)) => differences.iter().map(ToString::to_string).collect(),
         other => panic!("expected a refusal, got {other:?}"),
     }
@@ -114,13 +114,13 @@ fn added(report: &Report, kind: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_empty_database_gets_everything_once() {
     let db = TestDb::empty().await;
-    assert!(!migrate::is_current(&db.store()).await.unwrap());
-    let report = migrate::run(&db.store()).await.unwrap();
+    assert!(!migrate::is_current(db.store()).await.unwrap());
+    let report = migrate::run(db.store()).await.unwrap();
     assert_eq!(report.applied, ["reference", "outreach"]);
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     assert!(added(&report, "table").contains(&"public.ai_interactions".to_owned()));
-    assert!(migrate::is_current(&db.store()).await.unwrap());
-    assert_eq!(migrate::run(&db.store()).await.unwrap(), Report::default());
+    assert!(migrate::is_current(db.store()).await.unwrap());
+    assert_eq!(migrate::run(db.store()).await.unwrap(), Report::default());
     let public: i64 = scalar(db.pool(), "select count(*) from pg_tables where schemaname = 'public'").await;
     assert_eq!(public, 3, "bookkeeping belongs into schema outreach");
 }
@@ -246,7 +246,7 @@ async fn an_existing_project_is_completed_and_keeps_what_it_has() {
     let rows = "select string_agg(concat_ws('|', company_name, tin, office_qualification, coalesce(status, '-')), ',' order by
                 company_name) from public.companies";
     let before: String = scalar(db.pool(), rows).await;
-    let report = migrate::run(&db.store()).await.unwrap();
+    let report = migrate::run(db.store()).await.unwrap();
     assert_eq!(scalar::<String>(db.pool(), rows).await, before);
 
     let columns = added(&report, "column");
@@ -291,7 +291,7 @@ async fn an_existing_project_is_completed_and_keeps_what_it_has() {
     let stopped: String =
         scalar(db.pool(), "select string_agg(target, ',') from outreach.suppressions").await;
     assert_eq!(stopped, "alpha@example.com");
-    assert_eq!(migrate::run(&db.store()).await.unwrap(), Report::default());
+    assert_eq!(migrate::run(db.store()).await.unwrap(), Report::default());
 }
 
 #[tokio::test]
@@ -366,7 +366,7 @@ async fn rows_without_their_company_are_a_misfit() {
                     public.companies (id)";
     assert_eq!(misfits(&db).await, [expected]);
     db.execute("alter table public.employees drop constraint own_link").await;
-    migrate::run(&db.store()).await.unwrap();
+    migrate::run(db.store()).await.unwrap();
 }
 
 #[tokio::test]
@@ -386,13 +386,13 @@ async fn processes_that_migrate_at_once_do_it_once() {
 async fn a_database_of_another_version_is_refused() {
     let db = TestDb::new().await;
     db.execute("insert into outreach.migrations values (99999999999999, 'later', now(), true, '', 0)").await;
-    assert!(matches!(migrate::run(&db.store()).await, Err(MigrateError::Newer(99_999_999_999_999))));
+    assert!(matches!(migrate::run(db.store()).await, Err(MigrateError::Newer(99_999_999_999_999))));
     db.execute(
         "delete from outreach.migrations where version = 99999999999999;
                 update outreach.migrations set checksum = '' where version = 20261123000100",
     )
     .await;
-    assert!(matches!(migrate::run(&db.store()).await, Err(MigrateError::Altered(20_261_123_000_100))));
+    assert!(matches!(migrate::run(db.store()).await, Err(MigrateError::Altered(20_261_123_000_100))));
 }
 
 #[tokio::test]
@@ -415,7 +415,7 @@ async fn supabase_roles_keep_what_the_reference_gives_them() {
     )
     .await;
     let as_role = async |role: &str, sql: &str| {
-        let mut tx = own.store.pool().begin().await.unwrap();
+        let mut tx = own.store.begin().await.unwrap();
         sqlx::query(AssertSqlSafe(format!("set local role {role}"))).execute(&mut *tx).await.unwrap();
         let outcome = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await;
         outcome.map(|done| done.rows_affected()).map_err(|error| error.to_string())
@@ -478,7 +478,7 @@ async fn the_role_can_do_its_work_and_nothing_else() {
         "create temporary table scratch as select * from employees",
     ];
     for sql in work {
-        let done = sqlx::raw_sql(sql).execute(store.pool()).await;
+        let done = sqlx::raw_sql(sql).execute(&store).await;
         assert_eq!(done.map(|done| done.rows_affected()).map_err(|error| error.to_string()), Ok(1), "{sql}");
     }
     let forbidden = [
@@ -496,7 +496,7 @@ async fn the_role_can_do_its_work_and_nothing_else() {
         "create role mine",
     ];
     for sql in forbidden {
-        let refusal = sqlx::raw_sql(sql).execute(store.pool()).await.unwrap_err();
+        let refusal = sqlx::raw_sql(sql).execute(&store).await.unwrap_err();
         let code = refusal.as_database_error().and_then(|fault| fault.code().map(String::from));
         assert_eq!(code.as_deref(), Some("42501"), "{sql}: {refusal}");
     }

@@ -141,7 +141,7 @@ impl Life<'_> {
 
     fn context<'c>(&'c self, clock: &'c FixedClock) -> Context<'c> {
         Context {
-            pool: self.db.pool(),
+            store: self.db.store(),
             manifest: &self.manifest,
             clock,
             root: self.root,
@@ -383,7 +383,7 @@ impl Life<'_> {
     /// The audit's invariants, and the limits by what really lies in the outbox.
     async fn promises(&self) -> Result<(), TestCaseError> {
         for invariant in audit::INVARIANTS {
-            let violations = audit::violations(self.db.pool(), invariant, 5).await.unwrap();
+            let violations = audit::violations(self.db.store(), invariant, 5).await.unwrap();
             prop_assert!(violations.is_empty(), "{}: {violations:?}", invariant.name);
         }
         for campaign in &self.manifest.campaigns {

@@ -72,7 +72,7 @@ fn technical() -> Segment {
 async fn show_counts_clauses_and_lists_who_got_in_by_text() {
     let (db, segments) = (contacts().await, BTreeMap::new());
     let segment = Segment { per_company: Some(2), limit: Some(5), ..technical() };
-    let shown = segment::show(&db.store(), &segment, &scope(&segments), 10).await.unwrap();
+    let shown = segment::show(db.store(), &segment, &scope(&segments), 10).await.unwrap();
     assert_eq!(shown.contacts, 6);
     let counts: Vec<_> = shown.clauses.iter().map(|clause| (clause.alone, clause.left)).collect();
     assert_eq!(counts, [(5, 5), (5, 4), (4, 3), (6, 3)]);
@@ -102,7 +102,7 @@ async fn examples_are_tests_of_the_rule_and_leave_nothing_behind() {
         example("/odd", Expect::In, None, json!({"registration_date": "soon"}), json!({})),
     ];
     let segment = Segment { examples, ..technical() };
-    let faults = segment::check_examples(&db.store(), &segment, &scope(&segments)).await.unwrap();
+    let faults = segment::check_examples(db.store(), &segment, &scope(&segments)).await.unwrap();
     let said: Vec<_> = faults.iter().map(|fault| (fault.at.as_str(), fault.message.as_str())).collect();
     assert_eq!(
         said,
@@ -170,7 +170,7 @@ async fn prepare_finds_the_clause_at_fault() {
         ),
     ] {
         let whole = Rule::All(vec![technical().rule, rule]);
-        let faults = segment::prepare(&db.store(), &declare("s", whole), &scope(&segments)).await.unwrap();
+        let faults = segment::prepare(db.store(), &declare("s", whole), &scope(&segments)).await.unwrap();
         let [fault] = faults.as_slice() else { panic!("{message}: {faults:?}") };
         assert_eq!((fault.segment.as_str(), fault.at.as_str(), fault.message.as_str()), (owner, at, message));
     }
@@ -179,7 +179,7 @@ async fn prepare_finds_the_clause_at_fault() {
         order_by: vec![Order { field: FieldRef::parse("company.revenue").unwrap(), descending: true }],
         ..declare("good", good)
     };
-    assert_eq!(segment::prepare(&db.store(), &ordered, &scope(&segments)).await.unwrap(), []);
+    assert_eq!(segment::prepare(db.store(), &ordered, &scope(&segments)).await.unwrap(), []);
     let left: i64 = sqlx::query_scalar("select count(*) from employees").fetch_one(db.pool()).await.unwrap();
     assert_eq!(left, 6);
 }
@@ -190,7 +190,7 @@ async fn a_contact_is_explained_clause_by_clause() {
     let id = "00000000-0000-0000-0000-000000000005".parse().unwrap();
     let scope = scope(&segments);
     let rule = technical().rule;
-    let tree = segment::explain_contact(&db.store(), &rule, &scope, id).await.unwrap().unwrap();
+    let tree = segment::explain_contact(db.store(), &rule, &scope, id).await.unwrap().unwrap();
     assert_eq!(
         tree.to_string(),
         "✗ all of\n  \
@@ -201,7 +201,7 @@ async fn a_contact_is_explained_clause_by_clause() {
              ✗ employee.position word \"intern\"   is \"Director\"\n"
     );
     let nobody = uuid::Uuid::nil();
-    assert_eq!(segment::explain_contact(&db.store(), &rule, &scope, nobody).await.unwrap(), None);
+    assert_eq!(segment::explain_contact(db.store(), &rule, &scope, nobody).await.unwrap(), None);
 }
 
 #[tokio::test]

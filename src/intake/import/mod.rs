@@ -18,7 +18,6 @@ mod value;
 
 use std::path::Path;
 
-use sqlx::PgPool;
 use sqlx::postgres::PgConnection;
 use tokio::sync::mpsc;
 
@@ -29,7 +28,7 @@ use self::columns::Columns;
 use self::rows::Batch;
 use self::source::{Format, Source};
 use crate::model::{Clock, Entity};
-use crate::store::{StoreError, import as db};
+use crate::store::{Store, StoreError, import as db};
 
 /// Bytes of one COPY; a few of these are on their way at a time.
 const BATCH: usize = 1024 * 1024;
@@ -39,7 +38,7 @@ const PAGE: i64 = 5_000;
 
 /// Imports one file.
 pub async fn import(
-    pool: &PgPool,
+    store: &Store,
     request: &ImportRequest,
     clock: &dyn Clock,
     progress: &(dyn Fn(Progress) + Sync),
@@ -50,7 +49,7 @@ pub async fn import(
     let rejects = rejects::path_for(&request.file, request.rejects.as_deref());
     rejects::check_place(&request.file, &rejects)?;
 
-    let mut tx = pool.begin().await.map_err(StoreError::on("begin the import"))?;
+    let mut tx = store.begin().await.map_err(StoreError::on("begin the import"))?;
     let target = db::target(&mut tx, request.entity).await?;
     columns
         .fit(&target)

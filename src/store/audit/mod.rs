@@ -1,9 +1,8 @@
 //! The promises, each as a query that lists what breaks it. Reads only.
 
 use serde::Serialize;
-use sqlx::PgPool;
 
-use super::StoreError;
+use super::{Store, StoreError, sql};
 
 /// One promise and the query that looks for its violations.
 pub struct Invariant {
@@ -52,13 +51,13 @@ pub struct Violation {
 
 /// What breaks the promise, at most `limit` rows.
 pub async fn violations(
-    pool: &PgPool,
+    store: &Store,
     invariant: &Invariant,
     limit: i64,
 ) -> Result<Vec<Violation>, StoreError> {
-    sqlx::query_as(invariant.sql)
+    sql::query_as(invariant.sql)
         .bind(limit)
-        .fetch_all(pool)
+        .fetch_all(store)
         .await
         .map_err(StoreError::on("look for violations"))
 }

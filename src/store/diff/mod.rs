@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::audience::{Bind, Binds, CONTACTS};
 use crate::model::{Campaign, Segment};
-use crate::store::{StoreError, arguments};
+use crate::store::{StoreError, arguments, sql};
 
 use steps::Steps;
 
@@ -94,8 +94,7 @@ pub async fn report(
     let Statement { text, binds } =
         Statement::new(question, |steps, binds| steps.report_tail(binds, samples));
     let rows =
-        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-            .persistent(false)
+        sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
             .fetch_all(connection)
             .await
             .map_err(StoreError::on("compare the audience with the enrollments"))?;
@@ -112,8 +111,7 @@ pub async fn each_action<E: From<StoreError>>(
     let doing = "list the actions";
     let Statement { text, binds } = Statement::new(question, |steps, binds| steps.actions_tail(binds, None));
     let mut rows =
-        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-            .persistent(false)
+        sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
             .fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(StoreError::on(doing))? {
         visit(ActionRow::from_row(&row).map_err(StoreError::on(doing))?)?;
@@ -149,8 +147,7 @@ pub async fn verdicts(
     let Statement { text, binds } = Statement::new(question, |_, binds| Steps::verdict_tail(binds, people));
     let doing = "explain a contact";
     let rows =
-        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-            .persistent(false)
+        sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
             .fetch_all(connection)
             .await
             .map_err(StoreError::on(doing))?;
@@ -172,8 +169,7 @@ pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> R
     );
     let doing = "count who is left after each clause";
     let rows =
-        sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-            .persistent(false)
+        sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
             .fetch_all(connection)
             .await
             .map_err(StoreError::on(doing))?;
@@ -194,8 +190,7 @@ async fn run(
     doing: &'static str,
 ) -> Result<u64, StoreError> {
     let Statement { text, binds } = statement;
-    sqlx::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
-        .persistent(false)
+    sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
         .execute(connection)
         .await
         .map(|done| done.rows_affected())

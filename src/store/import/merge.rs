@@ -8,7 +8,7 @@ use sqlx::postgres::PgConnection;
 
 use super::{Staged, Staging, table};
 use crate::model::Entity;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// What the delivery is called; written to the rows that it brings or changes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,12 +28,12 @@ pub struct Merged {
 
 /// Writes what was matched.
 pub async fn merge(conn: &mut PgConnection, staging: &Staging, tags: Tags<'_>) -> Result<Merged, StoreError> {
-    let moved: i64 = sqlx::query_scalar("select count(*) from pg_temp.import_matched where is_moved")
+    let moved: i64 = sql::query_scalar("select count(*) from pg_temp.import_matched where is_moved")
         .fetch_one(&mut *conn)
         .await
         .map_err(StoreError::on("count the changed addresses"))?;
     let mut run = async |text: String, action| {
-        let mut query = sqlx::query(AssertSqlSafe(text)).persistent(false).bind(tags.session_key);
+        let mut query = sql::query(AssertSqlSafe(text)).bind(tags.session_key);
         if staging.entity == Entity::Company {
             query = query.bind(tags.batch_id);
         }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, FromRow};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, sql};
 use crate::model::Entity;
 
 use kept::refuse_kept;
@@ -84,7 +84,7 @@ pub(crate) const fn table(entity: Entity) -> &'static str {
 
 /// The columns of the table as it is; empty when there is none.
 pub async fn target(conn: &mut PgConnection, entity: Entity) -> Result<Vec<TargetColumn>, StoreError> {
-    sqlx::query_as(include_str!("target.sql"))
+    sql::query_as(include_str!("target.sql"))
         .bind(format!("public.{}", table(entity)))
         .fetch_all(conn)
         .await
@@ -155,7 +155,7 @@ pub async fn copy(conn: &mut PgConnection, statement: &str, rows: Vec<u8>) -> Re
 /// Waits for other imports of the same kind first, and keeps them waiting until the transaction ends.
 pub async fn find(conn: &mut PgConnection, staging: &Staging) -> Result<(), StoreError> {
     let failed = || StoreError::on("match the rows with what is stored");
-    sqlx::query("select pg_advisory_xact_lock($1, $2)")
+    sql::query("select pg_advisory_xact_lock($1, $2)")
         .bind(LOCK_CLASS)
         .bind(staging.entity as i32)
         .execute(&mut *conn)
@@ -176,7 +176,7 @@ pub async fn find(conn: &mut PgConnection, staging: &Staging) -> Result<(), Stor
 
 /// How many lines were refused.
 pub async fn count_rejects(conn: &mut PgConnection) -> Result<u64, StoreError> {
-    let count: i64 = sqlx::query_scalar("select count(distinct line) from pg_temp.import_rejects")
+    let count: i64 = sql::query_scalar("select count(distinct line) from pg_temp.import_rejects")
         .fetch_one(conn)
         .await
         .map_err(StoreError::on("count the rejects"))?;
@@ -189,7 +189,7 @@ pub async fn rejects_after(
     line: i64,
     limit: i64,
 ) -> Result<Vec<Refusal>, StoreError> {
-    sqlx::query_as(include_str!("rejects.sql"))
+    sql::query_as(include_str!("rejects.sql"))
         .bind(line)
         .bind(limit)
         .fetch_all(conn)
@@ -202,7 +202,7 @@ pub async fn seen_before(
     conn: &mut PgConnection,
     delivery: &Delivery<'_>,
 ) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar(
+    sql::query_scalar(
         "select max(finished_at) from outreach.imports
          where entity = $1 and file_digest = $2
            and session_key is not distinct from $3 and batch_id is not distinct from $4",
@@ -224,7 +224,7 @@ pub async fn record(
     unchanged: u64,
     rejected: u64,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    sql::query(
         "insert into outreach.imports (id, entity, session_key, batch_id, file_name, file_digest,
              inserted, updated, unchanged, rejected, started_at, finished_at)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use sqlx::migrate::{Migration, Migrator};
 use sqlx::{FromRow, PgConnection};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 
 /// The role that outreachd works as when it is not the owner: SQL for an operator to read and run.
 pub const ROLE_SQL: &str = include_str!("role.sql");
@@ -93,19 +93,19 @@ pub async fn run(store: &Store) -> Result<Report, MigrateError> {
         return Ok(Report::default());
     }
     let on = StoreError::on;
-    let mut tx = store.pool().begin().await.map_err(on("begin to migrate"))?;
+    let mut tx = store.begin().await.map_err(on("begin to migrate"))?;
     // Notices of the kind "already exists, skipping" are the normal case.
-    sqlx::query("set local client_min_messages = warning")
+    sql::query("set local client_min_messages = warning")
         .execute(&mut *tx)
         .await
         .map_err(on("prepare the migration"))?;
-    sqlx::query(LOCK).execute(&mut *tx).await.map_err(on("wait for another migration"))?;
+    sql::query(LOCK).execute(&mut *tx).await.map_err(on("wait for another migration"))?;
     // Another process may have done it meanwhile.
     let pending = pending(&mut tx).await?;
     let before = inventory(&mut tx).await?;
     migrator().run_direct(None, &mut *tx, false).await.map_err(classify)?;
     let after = inventory(&mut tx).await?;
-    let notes = sqlx::query_scalar(include_str!("notes.sql"))
+    let notes = sql::query_scalar(include_str!("notes.sql"))
         .fetch_all(&mut *tx)
         .await
         .map_err(on("compare with the reference"))?;
@@ -118,19 +118,19 @@ pub async fn run(store: &Store) -> Result<Report, MigrateError> {
 
 /// Whether the database has every migration of this version.
 pub async fn is_current(store: &Store) -> Result<bool, MigrateError> {
-    let mut connection = store.pool().acquire().await.map_err(StoreError::on("look at the migrations"))?;
-    Ok(pending(&mut connection).await?.is_empty())
+    let mut tx = store.begin().await.map_err(StoreError::on("look at the migrations"))?;
+    Ok(pending(&mut tx).await?.is_empty())
 }
 
 /// What is still to be applied, by description; fails on a history that is not ours.
 async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, MigrateError> {
     let on = StoreError::on;
-    let exists: bool = sqlx::query_scalar("select to_regclass('outreach.migrations') is not null")
+    let exists: bool = sql::query_scalar("select to_regclass('outreach.migrations') is not null")
         .fetch_one(&mut *connection)
         .await
         .map_err(on("look for the list of migrations"))?;
     let applied: Vec<(i64, Vec<u8>)> = if exists {
-        sqlx::query_as("select version, checksum from outreach.migrations order by version")
+        sql::query_as("select version, checksum from outreach.migrations order by version")
             .fetch_all(connection)
             .await
             .map_err(on("read the list of migrations"))?
@@ -152,7 +152,7 @@ async fn pending(connection: &mut PgConnection) -> Result<Vec<String>, MigrateEr
 }
 
 async fn inventory(connection: &mut PgConnection) -> Result<BTreeSet<Addition>, StoreError> {
-    let rows = sqlx::query_as::<_, Addition>(include_str!("inventory.sql")).fetch_all(connection).await;
+    let rows = sql::query_as::<Addition>(include_str!("inventory.sql")).fetch_all(connection).await;
     Ok(rows.map_err(StoreError::on("list what the database has"))?.into_iter().collect())
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::model::{ActionKind, Campaign, PushState};
+use crate::store::sql;
 
 /// Follows outcomes that the same transaction has just settled.
 pub(super) async fn write(
@@ -29,7 +30,7 @@ pub(super) async fn write(
     let (status, processing) = (value("company.status"), value("company.processing_status"));
     let entered = accepted(ActionKind::Enroll);
     if !entered.is_empty() && (status.is_some() || processing.is_some()) {
-        sqlx::query(include_str!("companies_enter.sql"))
+        sql::query(include_str!("companies_enter.sql"))
             .bind(campaign.number)
             .bind(&entered)
             .bind(status)
@@ -40,7 +41,7 @@ pub(super) async fn write(
     }
     let left = accepted(ActionKind::Withdraw);
     if !left.is_empty() {
-        sqlx::query(include_str!("companies_leave.sql"))
+        sql::query(include_str!("companies_leave.sql"))
             .bind(campaign.number)
             .bind(&left)
             .execute(&mut *connection)

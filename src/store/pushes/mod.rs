@@ -6,11 +6,11 @@ mod companies;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use sqlx::Row as _;
 use sqlx::postgres::PgRow;
-use sqlx::{PgPool, Row as _};
 use uuid::Uuid;
 
-use super::{Lease, StoreError};
+use super::{Lease, Store, StoreError, sql};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 
 /// A push that this process may hand over, or must look up.
@@ -56,20 +56,20 @@ pub struct Batch {
 
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
 pub async fn claim(
-    pool: &PgPool,
+    store: &Store,
     campaign: i32,
     lease: &Lease,
     now: DateTime<Utc>,
     size: u32,
 ) -> Result<Batch, StoreError> {
     let doing = "claim pushes";
-    let rows = sqlx::query(include_str!("claim.sql"))
+    let rows = sql::query(include_str!("claim.sql"))
         .bind(campaign)
         .bind(&lease.name)
         .bind(lease.token)
         .bind(now)
         .bind(i64::from(size))
-        .fetch_all(pool)
+        .fetch_all(store)
         .await
         .map_err(StoreError::on(doing))?;
     let mut batch = Batch::default();
@@ -86,20 +86,20 @@ pub async fn claim(
 
 /// Takes over pushes that may or may not have been done, in order of employee, after `after`.
 pub async fn adopt(
-    pool: &PgPool,
+    store: &Store,
     campaign: i32,
     lease: &Lease,
     after: Uuid,
     size: u32,
 ) -> Result<Vec<Claimed>, StoreError> {
     let doing = "take over pushes in doubt";
-    let rows = sqlx::query(include_str!("adopt.sql"))
+    let rows = sql::query(include_str!("adopt.sql"))
         .bind(campaign)
         .bind(&lease.name)
         .bind(lease.token)
         .bind(after)
         .bind(i64::from(size))
-        .fetch_all(pool)
+        .fetch_all(store)
         .await
         .map_err(StoreError::on(doing))?;
     let mut pushes = rows
@@ -112,52 +112,52 @@ pub async fn adopt(
 }
 
 /// Forgets pushes that were recorded and never claimed: nothing left us, and a new plan knows better.
-pub async fn forget_unclaimed(pool: &PgPool, campaign: i32) -> Result<u64, StoreError> {
-    sqlx::query(
+pub async fn forget_unclaimed(store: &Store, campaign: i32) -> Result<u64, StoreError> {
+    sql::query(
         "delete from outreach.pushes
          where campaign_number = $1 and settled_at is null and state = 'recorded' and attempts = 0",
     )
     .bind(campaign)
-    .execute(pool)
+    .execute(store)
     .await
     .map(|done| done.rows_affected())
     .map_err(StoreError::on("clear pushes of an earlier plan"))
 }
 
 /// Whether a dead holder or a lost answer left pushes to look up.
-pub async fn any_unsettled(pool: &PgPool, campaign: i32) -> Result<bool, StoreError> {
-    sqlx::query_scalar(
+pub async fn any_unsettled(store: &Store, campaign: i32) -> Result<bool, StoreError> {
+    sql::query_scalar(
         "select exists (
              select from outreach.pushes
              where campaign_number = $1 and settled_at is null and state in ('claimed', 'in_doubt')
          )",
     )
     .bind(campaign)
-    .fetch_one(pool)
+    .fetch_one(store)
     .await
     .map_err(StoreError::on("look for pushes in doubt"))
 }
 
 /// When the next push may be handed over; `None` when there is none.
-pub async fn next_due(pool: &PgPool, campaign: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
-    sqlx::query_scalar(
+pub async fn next_due(store: &Store, campaign: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sql::query_scalar(
         "select min(coalesce(not_before, recorded_at)) from outreach.pushes
          where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')",
     )
     .bind(campaign)
-    .fetch_one(pool)
+    .fetch_one(store)
     .await
     .map_err(StoreError::on("look for due pushes"))
 }
 
 /// How many pushes the provider has put off.
-pub async fn put_off(pool: &PgPool, campaign: i32) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
+pub async fn put_off(store: &Store, campaign: i32) -> Result<i64, StoreError> {
+    sql::query_scalar(
         "select count(*) from outreach.pushes
          where campaign_number = $1 and settled_at is null and state = 'retry'",
     )
     .bind(campaign)
-    .fetch_one(pool)
+    .fetch_one(store)
     .await
     .map_err(StoreError::on("count pushes that were put off"))
 }
@@ -205,7 +205,7 @@ impl Settled {
 
 /// Settles outcomes with enrollments and write-back in one transaction. Settles nothing once the lease is lost.
 pub async fn settle(
-    pool: &PgPool,
+    store: &Store,
     campaign: &Campaign,
     lease: &Lease,
     now: DateTime<Utc>,
@@ -219,13 +219,13 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction = pool.begin().await.map_err(StoreError::on(doing))?;
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     // Every step looks rows up by key; on a table that has just grown the planner would rather read it all.
-    sqlx::query("set local enable_seqscan = off")
+    sql::query("set local enable_seqscan = off")
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
-    let rows = sqlx::query(include_str!("settle.sql"))
+    let rows = sql::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
         .bind(lease.token)

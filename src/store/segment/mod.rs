@@ -12,13 +12,13 @@ use sqlx::{AssertSqlSafe, FromRow, Transaction};
 use uuid::Uuid;
 
 use super::binds::arguments;
-use super::{Store, StoreError};
+use super::{Store, StoreError, sql};
 use crate::audience::{Bind, Binds, CONTACTS, Scope, Tree, column, explain, funnel, predicate};
 use crate::model::{Op, Rule, Segment, Test};
 
 pub use check::{SegmentFault, check_examples, prepare};
 
-const READ_ONLY: &str = "begin transaction isolation level repeatable read read only";
+const READ_ONLY: &str = "set transaction isolation level repeatable read read only";
 /// Counting may scan everything.
 const COUNT_TIMEOUT: &str = "set local statement_timeout = '60s'";
 
@@ -168,15 +168,16 @@ pub async fn explain_contact(
 type Tx = Transaction<'static, Postgres>;
 
 async fn read(store: &Store, timeout: &'static str) -> Result<Tx, sqlx::Error> {
-    let mut tx = store.pool().begin_with(READ_ONLY).await?;
-    sqlx::query(timeout).execute(&mut *tx).await?;
+    let mut tx = store.begin().await?;
+    sql::query(READ_ONLY).execute(&mut *tx).await?;
+    sql::query(timeout).execute(&mut *tx).await?;
     Ok(tx)
 }
 
-async fn rows<T>(tx: &mut Tx, sql: String, binds: &Binds) -> Result<Vec<T>, sqlx::Error>
+async fn rows<T>(tx: &mut Tx, text: String, binds: &Binds) -> Result<Vec<T>, sqlx::Error>
 where
     T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
 {
-    let query = sqlx::query_as_with(AssertSqlSafe(sql), arguments(binds)?).persistent(false);
+    let query = sql::query_as_with(AssertSqlSafe(text), arguments(binds)?);
     query.fetch_all(&mut **tx).await
 }

@@ -240,7 +240,7 @@ async fn an_import_that_is_cut_off_leaves_nothing() {
         tokio::select! {
             biased;
             _ = stopped => {}
-            _ = import(world.pool(), &request, &clock, &tell) => panic!("was to be cut off while {}", phase.as_str()),
+            _ = import(world.db.store(), &request, &clock, &tell) => panic!("was to be cut off while {}", phase.as_str()),
         }
         assert_eq!(world.count("select count(*) from companies").await, 0);
     }
@@ -261,7 +261,7 @@ async fn a_database_with_types_of_its_own() {
              revenue numeric(12, 2), balance real, employee_count bigint, registration_date timestamp)",
     )
     .await;
-    migrate::run(&db.store()).await.unwrap();
+    migrate::run(db.store()).await.unwrap();
     let world = World { db, folder: tempfile::tempdir().unwrap() };
     let file = world.file(
         "a.jsonl",
@@ -289,7 +289,7 @@ async fn the_role_with_only_its_rights_can_import() {
     let owner = Store::connect(server.connect_options("postgres")).await.unwrap();
     migrate::run(&owner).await.unwrap();
     for sql in [migrate::ROLE_SQL, "alter role outreachd login"] {
-        sqlx::raw_sql(sql).execute(owner.pool()).await.unwrap();
+        sqlx::raw_sql(sql).execute(&owner).await.unwrap();
     }
     let store = Store::connect(server.connect_options("postgres").username("outreachd")).await.unwrap();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -297,10 +297,10 @@ async fn the_role_with_only_its_rights_can_import() {
     {
         let mut request = request(entity, &data.join(format!("{name}.csv")));
         request.rejects = Some(folder.path().join("rejects.csv"));
-        let report = import(store.pool(), &request, &clock(), &|_| {}).await.unwrap();
+        let report = import(&store, &request, &clock(), &|_| {}).await.unwrap();
         assert_eq!(report.inserted, inserted);
         request.file = data.join(format!("{name}-messy.csv"));
-        let report = import(store.pool(), &request, &clock(), &|_| {}).await.unwrap();
+        let report = import(&store, &request, &clock(), &|_| {}).await.unwrap();
         assert!(report.updated > 0 && report.rejected > 0);
     }
 }

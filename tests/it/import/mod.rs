@@ -41,7 +41,7 @@ impl World {
     }
 
     async fn try_import(&self, request: &ImportRequest) -> Result<ImportReport, ImportError> {
-        import(self.pool(), request, &clock(), &|_| {}).await
+        import(self.db.store(), request, &clock(), &|_| {}).await
     }
 
     async fn companies(&self, file: &Path) -> ImportReport {

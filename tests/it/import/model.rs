@@ -217,7 +217,7 @@ impl Bench {
         let request =
             ImportRequest { entity, file, session_key: None, batch_id: None, dry_run: false, rejects: None };
         let clock = FixedClock("2026-11-23T09:00:00Z".parse().unwrap());
-        self.runtime.block_on(import(self.db.pool(), &request, &clock, &|_| {}))
+        self.runtime.block_on(import(self.db.store(), &request, &clock, &|_| {}))
     }
 
     fn clear(&self) {

@@ -22,6 +22,7 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct TestDb {
     name: String,
     pool: PgPool,
+    store: Store,
 }
 
 impl TestDb {
@@ -41,8 +42,8 @@ impl TestDb {
         &self.pool
     }
 
-    pub(crate) fn store(&self) -> Store {
-        Store::from_pool(self.pool.clone())
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// For `outreachd --database-url`.
@@ -62,7 +63,8 @@ impl TestDb {
         admin.close().await.unwrap();
         let options = running().connect_options(&name);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options);
-        Self { name, pool }
+        let store = Store::from_pool(pool.clone());
+        Self { name, pool, store }
     }
 }
 
