@@ -7,8 +7,10 @@ mod campaign;
 mod catalog;
 mod clock;
 mod duration;
+mod holes;
 mod plan;
 mod project;
+mod remote;
 mod rule;
 mod secret;
 mod segment;
@@ -26,11 +28,13 @@ pub use catalog::{
 };
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use duration::{Span, SpanUnit};
+pub use holes::fill_holes;
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,
 };
 pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
+pub use remote::{OnDrift, OtherCampaigns, RemotePlan, RemoteSettings, StopOn, Track, Withdrawal};
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};

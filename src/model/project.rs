@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::campaign::Safety;
 use super::duration::Span;
+use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
 /// How to reach the database. Without a `url` here and without `DATABASE_URL`, outreachd runs its own.
@@ -34,6 +35,18 @@ pub enum ProviderKind {
         /// `GET ?key=` answers `{"found":bool}`.
         look_up: bool,
         timeout: Duration,
+    },
+    /// Smartlead's API v1.
+    Smartlead {
+        /// Where the API begins.
+        url: String,
+        key: SecretRef,
+        /// Requests of all campaigns and processes together.
+        per_minute: u32,
+        timeout: Duration,
+        other_campaigns: OtherCampaigns,
+        /// What its webhooks are signed with.
+        webhook_secret: Option<SecretRef>,
     },
 }
 

@@ -163,5 +163,6 @@ async fn open_provider<'c>(
 }
 
 fn destination(campaign: &Campaign) -> Destination {
-    Destination { campaign: campaign.name.clone(), number: campaign.number }
+    let withdraw = campaign.remote.as_ref().map(|remote| remote.withdraw).unwrap_or_default();
+    Destination { campaign: campaign.name.clone(), number: campaign.number, remote: None, withdraw }
 }

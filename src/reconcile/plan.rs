@@ -280,6 +280,7 @@ impl<'a> Planner<'a> {
             skipped: report.skipped,
             funnel: Vec::new(),
             blocked,
+            remote: None,
             notes,
             actions: report.samples.into_iter().map(|row| action(row, &renderer)).collect(),
         }

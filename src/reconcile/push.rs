@@ -170,7 +170,7 @@ async fn hand_over(
 
 /// The item that goes out, or the outcome of a contact whose fields cannot be made.
 fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
-    let Claimed { key, action, email, fields, inputs, .. } = push;
+    let Claimed { key, action, email, fields, inputs, reason, .. } = push;
     let fields = match (fields, inputs) {
         (Value::Object(plain), Some(inputs)) if !renderer.is_plain() && action != ActionKind::Withdraw => {
             renderer.render(plain, &inputs).map(Value::Object)
@@ -178,7 +178,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         (fields, _) => Ok(fields),
     };
     match fields {
-        Ok(fields) => Ok(Item { key, action, email, fields }),
+        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None }),
         Err(error) => Err(Box::new(Outcome {
             key,
             action,

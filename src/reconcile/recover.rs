@@ -54,7 +54,14 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
 }
 
 fn item(push: Claimed) -> Item {
-    Item { key: push.key, action: push.action, email: push.email, fields: push.fields }
+    Item {
+        key: push.key,
+        action: push.action,
+        email: push.email,
+        fields: push.fields,
+        reason: push.reason,
+        held: None,
+    }
 }
 
 fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {

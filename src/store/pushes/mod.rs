@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
-use crate::model::{ActionKind, Campaign, PushKey, PushState};
+use crate::model::{ActionKind, Campaign, PushKey, PushState, WithdrawReason};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Claimed {
     pub inputs: Option<Value>,
     /// How often it has been handed over, this time included.
     pub attempts: i16,
+    /// Why it leaves, of a withdrawal.
+    pub reason: Option<WithdrawReason>,
 }
 
 impl Claimed {
@@ -42,6 +44,7 @@ impl Claimed {
             fields: row.try_get("fields")?,
             inputs: row.try_get("inputs")?,
             attempts: row.try_get("attempts")?,
+            reason: WithdrawReason::parse(row.try_get("reason")?),
         })
     }
 }
