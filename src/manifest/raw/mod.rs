@@ -9,5 +9,5 @@ mod project;
 mod segment;
 
 pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawSchedule, RawStep, RawWindow};
-pub(super) use project::{RawDatabase, RawFile, RawProject, RawSafety, RawWebhook};
+pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};
