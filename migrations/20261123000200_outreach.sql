@@ -15,7 +15,8 @@ create table outreach.campaigns (
     number   integer primary key check (number > 0),
     name     text not null,
     provider text not null,
-    seen_at  timestamptz not null
+    -- When its name or provider was last seen to change.
+    declared_at timestamptz not null
 );
 
 -- One contact in one campaign, and what the provider is known to hold of it.

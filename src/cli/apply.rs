@@ -97,13 +97,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let mut results = Vec::new();
     for campaign in campaigns {
         let order = Order {
-            trigger: "apply",
             approved: arguments
                 .approve
                 .iter()
                 .any(|name| *name == campaign.name || *name == campaign.number.to_string()),
             expected: expected.get(&campaign.number).cloned(),
-            patience: PATIENCE,
+            ..Order::by_hand("apply", PATIENCE)
         };
         results.push(one(&context, campaign, &order, arguments.format).await?);
     }

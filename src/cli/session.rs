@@ -8,11 +8,11 @@ use uuid::Uuid;
 use super::exit::Coded;
 use super::{Exit, Globals, output};
 use crate::manifest::{self, Manifest};
-use crate::model::{Campaign, SystemClock};
+use crate::model::{Campaign, Clock as _, Stop};
 use crate::provider::resolve_secret;
 use crate::reconcile::Context;
 use crate::store::embedded::Embedded;
-use crate::store::{Store, migrate};
+use crate::store::{DatabaseClock, Store, migrate, pauses};
 
 /// A database, and the private server if it is ours.
 pub(super) struct Database {
@@ -63,7 +63,7 @@ fn url(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Option<
 pub(super) struct Session {
     pub manifest: Manifest,
     pub database: Database,
-    pub clock: SystemClock,
+    pub clock: DatabaseClock,
     root: PathBuf,
     holder: Uuid,
 }
@@ -72,10 +72,13 @@ impl Session {
     pub(super) async fn open(globals: &Globals) -> anyhow::Result<Self> {
         let manifest = load(&globals.root)?;
         let database = Database::migrated(globals, Some(&manifest)).await?;
+        let clock = DatabaseClock::read(&database.store).await?;
+        let pauses = pauses::holding(&database.store, clock.now()).await?;
+        let paused: Vec<i32> = pauses.iter().map(|pause| pause.campaign_number).collect();
         Ok(Self {
-            manifest,
+            manifest: manifest.with_paused(&paused),
             database,
-            clock: SystemClock,
+            clock,
             root: globals.root.clone(),
             holder: Uuid::new_v4(),
         })
@@ -88,6 +91,8 @@ impl Session {
             clock: &self.clock,
             root: self.root.as_path(),
             holder: self.holder,
+            revision: None,
+            stop: Stop::never(),
         }
     }
 

@@ -6,7 +6,8 @@ use super::exit::Coded;
 use super::session::Database;
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, SystemClock, is_address, normalize_address};
-use crate::store::suppressions::{self, ByHand};
+use crate::store::events::ByHand;
+use crate::store::suppressions::{self};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

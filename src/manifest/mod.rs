@@ -26,7 +26,7 @@ mod yaml;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::model::{Campaign, Project, Segment};
+use crate::model::{Campaign, Project, Segment, State};
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use schema::schemas;
@@ -59,6 +59,18 @@ impl Manifest {
     /// The campaign of that name.
     pub fn campaign(&self, name: &str) -> Option<&Campaign> {
         self.campaigns.iter().find(|campaign| campaign.name == name)
+    }
+
+    /// The same with these campaigns paused, as a person may say beside the files. Its digest stays: that is
+    /// what is declared.
+    #[must_use]
+    pub fn with_paused(mut self, numbers: &[i32]) -> Self {
+        for campaign in &mut self.campaigns {
+            if campaign.state == State::Active && numbers.contains(&campaign.number) {
+                campaign.state = State::Paused;
+            }
+        }
+        self
     }
 
     /// An error found later, such as by the database, at its place in the file.

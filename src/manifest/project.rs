@@ -1,5 +1,6 @@
 //! `outreach.yaml` -> [`Project`].
 
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use url::{Host, Url};
 
 use super::diagnostic::suggestion;
 use super::finding::Findings;
-use super::raw::{RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
+use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
 use super::yaml::child;
 use super::{campaign, names, shape, timing};
-use crate::model::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span};
+use crate::model::{
+    DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span,
+};
 
 const KINDS: [&str; 3] = ["file", "webhook", "smartlead"];
 /// Where Smartlead answers.
@@ -36,6 +39,10 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     if let Some(lease) = bounded(findings, "/lease", raw.lease.as_ref(), 1, 3600) {
         project.lease = lease.approximate();
     }
+    if let Some(raw) = raw.daemon {
+        project.daemon = daemon(findings, &raw);
+    }
+    project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
         if let Some(settings) = provider(findings, &pointer, name, value) {
@@ -58,6 +65,33 @@ fn database(findings: &mut Findings<'_>, raw: &RawDatabase) -> DatabaseSettings 
     }
 }
 
+fn daemon(findings: &mut Findings<'_>, raw: &RawDaemon) -> DaemonSettings {
+    let or = DaemonSettings::default();
+    let mut span = |key: &str, text: &Option<String>, most: u64, default: Duration| {
+        bounded(findings, &child("/daemon", key), text.as_ref(), 1, most).map_or(default, Span::approximate)
+    };
+    DaemonSettings {
+        campaigns_at_once: raw.campaigns_at_once.unwrap_or(or.campaigns_at_once),
+        look_every: span("look_every", &raw.look_every, 3600, or.look_every),
+        full_look_every: span("full_look_every", &raw.full_look_every, 86_400, or.full_look_every),
+        poll_files_every: span("poll_files_every", &raw.poll_files_every, 3600, or.poll_files_every),
+        stop_within: span("stop_within", &raw.stop_within, 3600, or.stop_within),
+    }
+}
+
+const LISTEN: &str = "127.0.0.1:8466";
+
+fn listen(findings: &mut Findings<'_>, text: Option<&str>) -> Option<SocketAddr> {
+    let text = text.unwrap_or(LISTEN);
+    let address = text.parse().ok();
+    if address.is_none() {
+        findings
+            .error("/http/listen", "bad-value", format!("`{text}` is not an address and a port"))
+            .advise(format!("write numbers, such as `{LISTEN}` or `[::1]:8466`"));
+    }
+    address
+}
+
 /// A reference; a literal is refused and never repeated.
 fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
     let reference = SecretRef::parse(text);
@@ -69,7 +103,8 @@ fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<Secr
     reference
 }
 
-fn bounded(
+/// A length of time between two bounds, in seconds.
+pub(super) fn bounded(
     findings: &mut Findings<'_>,
     pointer: &str,
     text: Option<&String>,
@@ -112,24 +147,25 @@ fn provider(
             return None;
         }
     };
-    let (kind, batch) = match kind {
+    let (kind, batch, per_minute) = match kind {
         "file" => {
             let raw: RawFile = shape::FILE.read(findings, pointer, value);
             let dir = raw.dir.as_deref().unwrap_or("outbox");
             (
                 ProviderKind::File { dir: folder(findings, &child(pointer, "dir"), dir)? },
                 raw.batch.unwrap_or(500),
+                None,
             )
         }
         "webhook" => {
             let raw: RawWebhook = shape::WEBHOOK.read(findings, pointer, value);
             let batch = raw.batch.unwrap_or(100);
-            (webhook(findings, pointer, &raw)?, batch)
+            (webhook(findings, pointer, &raw)?, batch, raw.per_minute)
         }
         "smartlead" => {
             let raw: RawSmartlead = shape::SMARTLEAD.read(findings, pointer, value);
             let batch = raw.batch.unwrap_or(100);
-            (smartlead(findings, pointer, &raw)?, batch)
+            (smartlead(findings, pointer, &raw)?, batch, None)
         }
         other => {
             findings
@@ -142,7 +178,7 @@ fn provider(
             return None;
         }
     };
-    Some(ProviderSettings { name: name.to_owned(), kind, batch })
+    Some(ProviderSettings { name: name.to_owned(), kind, batch, per_minute })
 }
 
 /// A folder below the project's: a manifest must not write elsewhere on the machine.

@@ -1,8 +1,9 @@
 //! Time zones, windows and cron lines.
 
 use std::str::FromStr;
+use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone, Utc, Weekday};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveTime, TimeZone as _, Utc, Weekday};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::Cron;
 
@@ -10,7 +11,7 @@ use super::diagnostic::closest;
 use super::finding::Findings;
 use super::raw::{RawSchedule, RawWindow};
 use super::schema::WEEKDAYS;
-use crate::model::{Schedule, Window};
+use crate::model::{CatchUp, Schedule, Span, Window};
 
 /// Ticks that are held against the window: more than a year of weekly ones.
 const TICKS: usize = 60;
@@ -109,7 +110,7 @@ pub(super) fn schedule(
         return None;
     }
     if let Some(window) = window
-        && !ticks.iter().any(|tick| inside(window, tick))
+        && !ticks.iter().any(|tick| window.is_open(zone, tick.with_timezone(&Utc)))
     {
         findings
             .warning(pointer, "outside-window", format!("`{line}` fires outside of the window only"))
@@ -119,7 +120,12 @@ pub(super) fn schedule(
                 window.to.format("%H:%M")
             ));
     }
-    Some(Schedule { cron: line })
+    let jitter = super::project::bounded(findings, "/schedule/jitter", raw.jitter.as_ref(), 0, 6 * 3600);
+    Some(Schedule {
+        cron: line,
+        jitter: jitter.map_or(Duration::ZERO, Span::approximate),
+        catch_up: raw.catch_up.unwrap_or(CatchUp::Once),
+    })
 }
 
 /// The first ticks after a fixed instant: a check gives the same answer on every day.
@@ -127,12 +133,4 @@ fn ticks(cron: &Cron, zone: Tz) -> Vec<DateTime<Tz>> {
     let start = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).single().unwrap_or_default().with_timezone(&zone);
     let end = start.year() + YEARS;
     cron.iter_after(start).take(TICKS).take_while(|tick| tick.year() <= end).collect()
-}
-
-fn inside(window: &Window, tick: &DateTime<Tz>) -> bool {
-    let time = tick.time();
-    window.days.contains(&tick.weekday())
-        && time >= window.from
-        && time < window.to
-        && !window.except.contains(&tick.date_naive())
 }

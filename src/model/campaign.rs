@@ -1,6 +1,7 @@
 //! A campaign: number, segment, provider, sequence, schedule and limits of one declared outreach.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chrono::{NaiveDate, NaiveTime, Weekday};
 use chrono_tz::Tz;
@@ -58,10 +59,23 @@ pub enum OnLeave {
     Keep,
 }
 
-/// When the daemon looks at the campaign.
+/// When the daemon takes new contacts in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Schedule {
     pub cron: String,
+    /// Each tick is put off by up to this, by another length for each campaign and tick.
+    pub jitter: Duration,
+    pub catch_up: CatchUp,
+}
+
+/// What becomes of ticks that nobody served because no daemon ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CatchUp {
+    /// However many were missed, they are made up by one.
+    Once,
+    /// They are left out.
+    Skip,
 }
 
 /// When mails may leave, in the campaign's time zone.

@@ -6,6 +6,7 @@ mod address;
 mod campaign;
 mod catalog;
 mod clock;
+mod condition;
 mod duration;
 mod holes;
 mod plan;
@@ -14,29 +15,34 @@ mod remote;
 mod rule;
 mod secret;
 mod segment;
+mod stop;
 mod template;
+mod timing;
 mod verdict;
 
 pub use address::{domain_of, is_address, normalize_address};
 pub use campaign::{
-    Campaign, FieldSource, Limits, Membership, OnLeave, OutreachType, Ramp, Safety, Schedule, SequenceStep,
-    State, Window, WriteBack,
+    Campaign, CatchUp, FieldSource, Limits, Membership, OnLeave, OutreachType, Ramp, Safety, Schedule,
+    SequenceStep, State, Window, WriteBack,
 };
 pub use catalog::{
     Entity, FIELDS, Field, FieldRef, Kind, OFFICE_QUALIFICATIONS, OUTREACH_TYPES, TEST_STATUSES,
     WRITABLE_FIELDS, field,
 };
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use holes::fill_holes;
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,
 };
-pub use project::{DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
+pub use project::{DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
 pub use remote::{OnDrift, OtherCampaigns, RemotePlan, RemoteSettings, StopOn, Track, Withdrawal};
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
+pub use stop::Stop;
 pub use template::{Template, TemplateError};
+pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

@@ -1,6 +1,7 @@
 //! The project file: where the database is, which providers there are, and what holds for every campaign.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -58,6 +59,35 @@ pub struct ProviderSettings {
     pub kind: ProviderKind,
     /// Largest number of items in one call.
     pub batch: u32,
+    /// Most calls to the account in a minute, over all campaigns and replicas; `None` is no limit.
+    pub per_minute: Option<u32>,
+}
+
+/// How the daemon goes about its work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DaemonSettings {
+    /// Campaigns that are worked on side by side.
+    pub campaigns_at_once: u32,
+    /// How often each campaign is asked, by one cheap statement, whether anything has changed.
+    pub look_every: Duration,
+    /// How often a campaign is looked at as a whole, whatever the cheap statement says.
+    pub full_look_every: Duration,
+    /// How often the files are compared where the system reports no changes, as on network folders.
+    pub poll_files_every: Duration,
+    /// How long a soft stop waits for what is in flight.
+    pub stop_within: Duration,
+}
+
+impl Default for DaemonSettings {
+    fn default() -> Self {
+        Self {
+            campaigns_at_once: 4,
+            look_every: Duration::from_secs(10),
+            full_look_every: Duration::from_mins(15),
+            poll_files_every: Duration::from_secs(5),
+            stop_within: Duration::from_secs(30),
+        }
+    }
 }
 
 /// What campaigns take over unless they say otherwise.
@@ -81,6 +111,9 @@ pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub defaults: Defaults,
+    pub daemon: DaemonSettings,
+    /// Where the daemon answers HTTP; `None` is nowhere.
+    pub listen: Option<SocketAddr>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -91,6 +124,8 @@ impl Default for Project {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
             defaults: Defaults::default(),
+            daemon: DaemonSettings::default(),
+            listen: None,
             lease: Duration::from_secs(10),
         }
     }

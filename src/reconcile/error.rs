@@ -22,6 +22,10 @@ pub enum ReconcileError {
         "campaign {campaign} still has contacts at provider {provider}, which alone can stop them; nothing was done: declare that provider again, or archive the campaign there first"
     )]
     ProviderChanged { campaign: String, provider: String },
+    #[error("the calls that provider {0} allows for now are spent; the rest waits for the next pass")]
+    RateSpent(String),
+    #[error("the process was asked to stop; what is not handed over yet is left to the next pass")]
+    Stopping,
     #[error("campaign {campaign} is not what was reviewed any more; nothing was done, make a new plan")]
     Stale { campaign: String },
 }
@@ -31,7 +35,7 @@ impl ReconcileError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Store(error) => error.is_away(),
-            Self::LeaseHeld(_) | Self::LeaseLost(_) => true,
+            Self::LeaseHeld(_) | Self::LeaseLost(_) | Self::Stopping | Self::RateSpent(_) => true,
             Self::Provider { source, .. } => {
                 matches!(source, ProviderError::LookUp(_) | ProviderError::LookUpStatus(_))
             }

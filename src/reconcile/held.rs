@@ -9,10 +9,23 @@ use tracing::{debug, warn};
 use super::{Context, ReconcileError};
 use crate::store::{self, Lease};
 
+/// How often a waiting pass tries again.
+pub(super) const POLL: Duration = Duration::from_millis(200);
+
 /// Takes a lease, waiting for a holder that died to run out: at most one lease length and a bit.
 pub(super) async fn take(context: &Context<'_>, name: String) -> Result<Lease, ReconcileError> {
+    let patience = context.manifest.project.lease + Duration::from_secs(1);
+    take_within(context, name, patience).await
+}
+
+/// Takes a lease, waiting for up to `patience`.
+pub(super) async fn take_within(
+    context: &Context<'_>,
+    name: String,
+    patience: Duration,
+) -> Result<Lease, ReconcileError> {
     let length = context.manifest.project.lease;
-    let deadline = Instant::now() + length + Duration::from_secs(1);
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(lease) = store::acquire(context.store, name.clone(), context.holder, length).await? {
             return Ok(lease);
@@ -21,7 +34,7 @@ pub(super) async fn take(context: &Context<'_>, name: String) -> Result<Lease, R
             return Err(ReconcileError::LeaseHeld(name));
         }
         debug!(lease = name, "waiting for a lease");
-        sleep(length.min(Duration::from_millis(200))).await;
+        sleep(POLL).await;
     }
 }
 

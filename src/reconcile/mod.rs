@@ -13,19 +13,22 @@ mod push;
 mod recover;
 mod render;
 
+use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tracing::info;
 use uuid::Uuid;
 
 use crate::manifest::Manifest;
-use crate::model::{Campaign, CampaignPlan, Clock};
+use crate::model::{Campaign, CampaignPlan, Clock, State, Stop};
 use crate::provider::{self, Destination};
+use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
-use crate::store::pushes::{self, Settled};
-use crate::store::{Lease, Store, StoreError, campaign_lease, campaigns, provider_lease};
+use crate::store::pushes::{self, Gate, Settled};
+use crate::store::{Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
@@ -41,18 +44,51 @@ pub struct Context<'a> {
     pub root: &'a Path,
     /// Identity of this process among those that share the database.
     pub holder: Uuid,
+    /// The commit that the files are from, if they are from one.
+    pub revision: Option<&'a str>,
+    pub stop: &'a Stop,
 }
 
 /// How one campaign is to be applied.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Order {
-    pub trigger: &'static str,
+    /// What made us look: `apply`, `files, tick` ...
+    pub trigger: String,
     /// A person lets the plan through although the guard blocks it.
     pub approved: bool,
     /// The digest that was reviewed; another one is held back.
     pub expected: Option<String>,
     /// How long to wait within this pass for pushes that the provider put off.
     pub patience: Duration,
+    /// How long to wait for another process that works on the campaign; `None` is until its lease would end.
+    pub lease_patience: Option<Duration>,
+    /// Whether new contacts are taken in.
+    pub takes_in: bool,
+    /// Whether enrollments may be handed over, those put off by earlier passes too.
+    pub window_open: bool,
+    /// The tick that this pass serves.
+    pub tick: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    /// By a person, who says "now": neither schedule nor window holds.
+    pub fn by_hand(trigger: &str, patience: Duration) -> Self {
+        Self {
+            trigger: trigger.to_owned(),
+            approved: false,
+            expected: None,
+            patience,
+            lease_patience: None,
+            takes_in: true,
+            window_open: true,
+            tick: None,
+        }
+    }
+
+    fn gate(&self, campaign: &Campaign) -> Gate {
+        let active = campaign.state == State::Active;
+        Gate { enroll: active && self.window_open, update: active, over: campaign.state == State::Archived }
+    }
 }
 
 /// What one pass did.
@@ -74,7 +110,11 @@ pub async fn reconcile<'a>(
     campaign: &'a Campaign,
     order: &Order,
 ) -> Result<Applied, ReconcileError> {
-    let planner = held::take(context, campaign_lease(campaign.number)).await?;
+    let name = campaign_lease(campaign.number);
+    let planner = match order.lease_patience {
+        None => held::take(context, name).await?,
+        Some(patience) => held::take_within(context, name, patience).await?,
+    };
     let result =
         Box::pin(held::while_held(context, &planner, pass(context, campaign, order, &planner))).await;
     held::give_back(context, &planner).await;
@@ -100,10 +140,46 @@ async fn pass<'a>(
         id: Uuid::new_v4(),
         campaign: campaign.name.clone(),
         number: campaign.number,
-        trigger: order.trigger,
+        trigger: order.trigger.clone(),
         manifest_digest: context.manifest.digest.clone(),
+        git_revision: context.revision.map(ToOwned::to_owned),
         started_at: context.clock.now(),
     };
+    // Before the snapshot: a change that it does not show is seen by the next look.
+    let changes = campaigns::changes(context.store).await?;
+    let planned = in_turn(context, plan_and_record(context, campaign, order, &pass, planner)).await?;
+
+    let pushed = push::all_due(context, campaign, order.gate(campaign), order.patience).await;
+    let (outcome, message) = conclusion(&planned, &pushed);
+    let settled = pushed.as_ref().map_or_else(|fault| fault.settled, |pushed| pushed.settled);
+    history::finish(context.store, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
+    let stopped = match pushed {
+        Ok(pushed) => pushed.stopped,
+        Err(fault) => return Err(fault.error),
+    };
+    let seen = Seen { digest: &pass.manifest_digest, changes, at: pass.started_at, tick: order.tick };
+    campaigns::seen(context.store, campaign.number, &seen).await?;
+    Ok(Applied { plan: planned, settled, recovered, stopped, outcome, message })
+}
+
+/// What is planned is recorded before anybody else plans.
+async fn in_turn<T>(
+    context: &Context<'_>,
+    work: impl Future<Output = Result<T, ReconcileError>>,
+) -> Result<T, ReconcileError> {
+    let turn = held::take(context, PLANNING_LEASE.to_owned()).await?;
+    let result = held::while_held(context, &turn, work).await;
+    held::give_back(context, &turn).await;
+    result
+}
+
+async fn plan_and_record<'a>(
+    context: &Context<'a>,
+    campaign: &'a Campaign,
+    order: &Order,
+    pass: &Pass,
+    planner: &Lease,
+) -> Result<CampaignPlan, ReconcileError> {
     let mut plan = Planner::open(context).await?;
     let mut planned = plan.campaign(campaign, 0).await?;
     if order.approved && planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved) {
@@ -112,22 +188,14 @@ async fn pass<'a>(
     if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {
         return Err(ReconcileError::Stale { campaign: campaign.name.clone() });
     }
-    let what = if planned.blocked.is_some() { Record::Stops } else { Record::Everything };
-    let recorded = plan.record(campaign, &planned, what, &pass, planner).await?;
-    info!(campaign = campaign.number, run.id = %pass.id, pushes = recorded, "recorded");
-
-    let pushed = push::all_due(context, campaign, order.patience).await;
-    let (outcome, message) = conclusion(&planned, &pushed);
-    let settled = pushed.as_ref().map_or_else(|fault| fault.settled, |pushed| pushed.settled);
-    history::finish(context.store, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
-    let stopped = match pushed {
-        Ok(pushed) => pushed.stopped,
-        Err(fault) => match fault.error {
-            Some(error) => return Err(error),
-            None => 0,
-        },
+    let what = match (&planned.blocked, order.takes_in) {
+        (Some(_), _) => Record::Stops,
+        (None, false) => Record::NobodyNew,
+        (None, true) => Record::Everything,
     };
-    Ok(Applied { plan: planned, settled, recovered, stopped, outcome, message })
+    let recorded = plan.record(campaign, &planned, what, pass, planner).await?;
+    info!(campaign = campaign.number, run.id = %pass.id, pushes = recorded, "recorded");
+    Ok(planned)
 }
 
 fn conclusion(
@@ -145,11 +213,19 @@ fn conclusion(
     }
 }
 
+/// A provider's account, opened, with the lease to push to it.
+struct Account<'c> {
+    provider: Box<dyn provider::Provider + 'c>,
+    batch: u32,
+    per_minute: Option<u32>,
+    lease: Lease,
+}
+
 /// Opens the campaign's provider and takes the lease of its account.
 async fn open_provider<'c>(
     context: &Context<'c>,
     campaign: &Campaign,
-) -> Result<(Box<dyn provider::Provider + 'c>, u32, Lease), ReconcileError> {
+) -> Result<Account<'c>, ReconcileError> {
     let settings = context
         .manifest
         .project
@@ -159,7 +235,7 @@ async fn open_provider<'c>(
     let provider = provider::open(settings, context.root, context.clock)
         .map_err(|source| ReconcileError::Provider { provider: settings.name.clone(), source })?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
-    Ok((provider, settings.batch.max(1), lease))
+    Ok(Account { provider, batch: settings.batch.max(1), per_minute: settings.per_minute, lease })
 }
 
 fn destination(campaign: &Campaign) -> Destination {

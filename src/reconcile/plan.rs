@@ -133,6 +133,7 @@ impl<'a> Planner<'a> {
     ) -> Result<u64, ReconcileError> {
         let nothing = match what {
             Record::Everything => plan.changes() == 0,
+            Record::NobodyNew => plan.update + plan.withdraw == 0,
             Record::Stops => plan.stops == 0,
         };
         history::begin(&mut self.transaction, pass, plan).await?;
@@ -172,12 +173,10 @@ impl<'a> Planner<'a> {
                 )));
             }
         }
-        let start = diff::local_day_start(campaign, self.as_of);
+        let start = campaign.day_start(self.as_of);
         let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
-        let today = |instant: chrono::DateTime<Utc>| instant.with_timezone(&campaign.timezone).date_naive();
-        let day = handed.first.map_or(0, |first| (today(self.as_of) - today(first)).num_days().max(0));
-        let remaining =
-            campaign.limits.on_day(day as u32).map(|limit| (i64::from(limit) - handed.today).max(0));
+        let day = handed.first.map_or(0, |first| campaign.days_between(first, self.as_of));
+        let remaining = campaign.limits.on_day(day).map(|limit| (i64::from(limit) - handed.today).max(0));
         let mut question = self.plain_question(campaign, remaining);
         question.above = above.iter().map(|first| first.number).collect();
         Ok(Ok(question))
@@ -199,7 +198,7 @@ impl<'a> Planner<'a> {
             above: Vec::new(),
             as_of: self.as_of,
             remaining_today,
-            day_start: diff::local_day_start(campaign, self.as_of),
+            day_start: campaign.day_start(self.as_of),
             only: None,
         }
     }

@@ -9,11 +9,11 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::render::FieldRenderer;
-use super::{Context, ReconcileError, destination, held, open_provider};
+use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
-use crate::store::Lease;
-use crate::store::pushes::{self, Claimed, Outcome, Settled};
+use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
+use crate::store::{Lease, rates};
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -27,55 +27,100 @@ pub(super) struct Pushed {
 pub(super) struct Fault {
     pub(super) settled: Settled,
     pub(super) message: String,
-    pub(super) error: Option<ReconcileError>,
+    pub(super) error: ReconcileError,
 }
 
 /// Hands over everything that is due, waiting up to `patience` for what the provider puts off.
 pub(super) async fn all_due(
     context: &Context<'_>,
     campaign: &Campaign,
+    gate: Gate,
     patience: Duration,
 ) -> Result<Pushed, Fault> {
     let mut pushed = Pushed::default();
-    match hand_over_due(context, campaign, patience, &mut pushed).await {
+    match hand_over_due(context, campaign, gate, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error: Some(error) }),
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error }),
     }
 }
 
 async fn hand_over_due(
     context: &Context<'_>,
     campaign: &Campaign,
+    gate: Gate,
     patience: Duration,
     pushed: &mut Pushed,
 ) -> Result<(), ReconcileError> {
-    if pushes::next_due(context.store, campaign.number).await?.is_none() {
+    if !pushes::any_waiting(context.store, campaign.number).await? {
         return Ok(());
     }
-    let (provider, size, lease) = open_provider(context, campaign).await?;
     let renderer = FieldRenderer::new(campaign);
-    let to = destination(campaign);
-    let work = async {
-        let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + patience;
+    loop {
+        let account = open_provider(context, campaign).await?;
+        let turn = Turn { context, campaign, renderer: &renderer, account: &account, gate, deadline };
+        let result = held::while_held(context, &account.lease, turn.take(pushed)).await;
+        held::give_back(context, &account.lease).await;
+        match result? {
+            Ended::Through => break,
+            Ended::Stopping => return Err(ReconcileError::Stopping),
+            // Longer than a waiting process sleeps between two tries.
+            Ended::Yielded => sleep(2 * held::POLL).await,
+        }
+    }
+    // One that was put off and went through later in this pass is not put off.
+    pushed.settled.retry = pushes::put_off(context.store, campaign.number).await?;
+    Ok(())
+}
+
+/// Why a turn at the provider's account is over.
+enum Ended {
+    /// Nothing is due any more, or not within the patience of this pass.
+    Through,
+    /// Another pass waits for the account.
+    Yielded,
+    /// The process is asked to stop.
+    Stopping,
+}
+
+/// Work on one provider account for as long as its lease is ours and nobody else waits for it.
+struct Turn<'a> {
+    context: &'a Context<'a>,
+    campaign: &'a Campaign,
+    renderer: &'a FieldRenderer,
+    account: &'a Account<'a>,
+    gate: Gate,
+    deadline: Instant,
+}
+
+impl Turn<'_> {
+    async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        let to = destination(campaign);
         loop {
+            if context.stop.is_asked() {
+                return Ok(Ended::Stopping);
+            }
+            if account.lease.is_wanted() {
+                return Ok(Ended::Yielded);
+            }
+            // Before the claim: what is claimed is handed over at once, or a stop could come in between.
+            self.wait_for_rate().await?;
             let now = context.clock.now();
-            let batch = pushes::claim(context.store, campaign.number, &lease, now, size).await?;
+            let batch =
+                pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
+                    .await?;
             pushed.stopped += batch.dropped;
             if batch.pushes.is_empty() {
-                if batch.dropped > 0 {
+                if batch.dropped > 0 || self.wait_for_due().await? {
                     continue;
                 }
-                if wait_for_due(context, campaign, deadline).await? {
-                    continue;
-                }
-                // One that was put off and went through later in this pass is not put off.
-                pushed.settled.retry = pushes::put_off(context.store, campaign.number).await?;
-                return Ok(());
+                return Ok(Ended::Through);
             }
-            let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
-            let handed = hand_over(&call, &renderer, batch.pushes, context.clock.now()).await?;
+            let call = Call { provider: account.provider.as_ref(), to: &to, lease: &account.lease };
+            let handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
             let now = context.clock.now();
-            let done = pushes::settle(context.store, campaign, &lease, now, &handed.outcomes).await?;
+            let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
             info!(
                 campaign = campaign.number,
                 accepted = done.accepted,
@@ -85,35 +130,66 @@ async fn hand_over_due(
                 "settled"
             );
             if done.total() < handed.outcomes.len() as i64 {
-                return Err(ReconcileError::LeaseLost(lease.name.clone()));
+                return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
             }
             pushed.settled += done;
+            self.account_for(&handed).await?;
             if let Some(message) = handed.misconfigured {
                 return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
             }
         }
-    };
-    let result = held::while_held(context, &lease, work).await;
-    held::give_back(context, &lease).await;
-    result
+    }
+
+    /// Waits for the account's next call if one is due.
+    async fn wait_for_rate(&self) -> Result<(), ReconcileError> {
+        let Some(per_minute) = self.account.per_minute else { return Ok(()) };
+        let due = pushes::next_due(self.context.store, self.campaign.number, self.gate).await?;
+        if due.is_none_or(|due| due > self.context.clock.now()) {
+            // A claim costs no call then, and takes back what was stopped.
+            return Ok(());
+        }
+        match rates::take(self.context.store, &self.campaign.provider, per_minute, RATE_PATIENCE).await? {
+            Some(wait) => {
+                sleep(wait).await;
+                Ok(())
+            }
+            None => Err(ReconcileError::RateSpent(self.campaign.provider.clone())),
+        }
+    }
+
+    /// A refused batch is cut up in more calls than were reserved: later ones wait for them. What the
+    /// provider says of its rate holds for every campaign of the account.
+    async fn account_for(&self, handed: &Handed) -> Result<(), ReconcileError> {
+        let (Some(per_minute), provider) = (self.account.per_minute, &self.campaign.provider) else {
+            return Ok(());
+        };
+        for _ in 1..handed.calls {
+            rates::take(self.context.store, provider, per_minute, Duration::from_hours(1)).await?;
+        }
+        if let Some(after) = handed.come_back {
+            let until = self.context.clock.now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::hours(1));
+            rates::pause(self.context.store, provider, until).await?;
+        }
+        Ok(())
+    }
+
+    /// Sleeps until the next push is due if that is before the deadline.
+    async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
+        let Some(due) = pushes::next_due(self.context.store, self.campaign.number, self.gate).await? else {
+            return Ok(false);
+        };
+        let now = self.context.clock.now();
+        let wait = (due - now).to_std().unwrap_or_default().max(Duration::from_millis(20));
+        if Instant::now() + wait > self.deadline {
+            return Ok(false);
+        }
+        sleep(wait).await;
+        Ok(true)
+    }
 }
 
-/// Sleeps until the next push is due if that is before the deadline.
-async fn wait_for_due(
-    context: &Context<'_>,
-    campaign: &Campaign,
-    deadline: Instant,
-) -> Result<bool, ReconcileError> {
-    let Some(due) = pushes::next_due(context.store, campaign.number).await? else {
-        return Ok(false);
-    };
-    let wait = (due - context.clock.now()).to_std().unwrap_or_default().max(Duration::from_millis(20));
-    if Instant::now() + wait > deadline {
-        return Ok(false);
-    }
-    sleep(wait).await;
-    Ok(true)
-}
+/// A minute holds at least one call of any rate; a longer wait is the provider's own word.
+const RATE_PATIENCE: Duration = Duration::from_secs(61);
 
 /// Where one batch goes, and by what right.
 struct Call<'a> {
@@ -136,6 +212,9 @@ struct Handed {
     outcomes: Vec<Outcome>,
     /// The provider stops here; its pushes go back without having burned an attempt.
     misconfigured: Option<String>,
+    calls: u32,
+    /// When the provider as a whole wants to be called again.
+    come_back: Option<Duration>,
 }
 
 async fn hand_over(
@@ -144,7 +223,8 @@ async fn hand_over(
     pushes: Vec<Claimed>,
     now: DateTime<Utc>,
 ) -> Result<Handed, ReconcileError> {
-    let mut handed = Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None };
+    let mut handed =
+        Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None, calls: 0, come_back: None };
     let mut items = Vec::with_capacity(pushes.len());
     let mut attempts = Vec::with_capacity(pushes.len());
     for push in pushes {
@@ -157,7 +237,7 @@ async fn hand_over(
             }
         }
     }
-    let verdicts = perform(call, &items).await?;
+    let verdicts = perform(call, &items, &mut handed).await?;
     let dedupes = call.provider.dedupes();
     for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
         if let Verdict::Misconfigured(message) = &verdict {
@@ -193,13 +273,18 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
 
 /// Verdicts in the order of the items. A call that is refused as a whole is cut in halves until the
 /// item at fault stands alone.
-async fn perform(call: &Call<'_>, items: &[Item]) -> Result<Vec<Verdict>, ReconcileError> {
+async fn perform(
+    call: &Call<'_>,
+    items: &[Item],
+    handed: &mut Handed,
+) -> Result<Vec<Verdict>, ReconcileError> {
     let mut verdicts = Vec::with_capacity(items.len());
     let mut waiting = VecDeque::from([items]);
     while let Some(part) = waiting.pop_front() {
         if part.is_empty() {
             continue;
         }
+        handed.calls += 1;
         match call.perform(part).await? {
             Answer::Items(answers) => {
                 let missing = part.len().saturating_sub(answers.len());
@@ -215,6 +300,9 @@ async fn perform(call: &Call<'_>, items: &[Item]) -> Result<Vec<Verdict>, Reconc
             Answer::Whole(verdict) => {
                 // What stops one call stops the next: the rest is not tried.
                 let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
+                if let Verdict::Retry { after: Some(after), .. } = verdict {
+                    handed.come_back = Some(after);
+                }
                 verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
                 if ends {
                     verdicts.extend(

@@ -4,7 +4,7 @@
 use tracing::info;
 use uuid::Uuid;
 
-use super::{Context, ReconcileError, destination, held, open_provider};
+use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
@@ -15,13 +15,14 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
     if !pushes::any_unsettled(context.store, campaign.number).await? {
         return Ok(Settled::default());
     }
-    let (provider, size, lease) = open_provider(context, campaign).await?;
+    let account = open_provider(context, campaign).await?;
+    let Account { provider, batch, lease, .. } = &account;
     let to = destination(campaign);
     let work = async {
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
         loop {
-            let adopted = pushes::adopt(context.store, campaign.number, &lease, after, size).await?;
+            let adopted = pushes::adopt(context.store, campaign.number, lease, after, *batch).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
@@ -34,13 +35,12 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .zip(found)
                 .map(|(item, presence)| judge(item.key, item.action, presence))
                 .collect();
-            settled +=
-                pushes::settle(context.store, campaign, &lease, context.clock.now(), &outcomes).await?;
+            settled += pushes::settle(context.store, campaign, lease, context.clock.now(), &outcomes).await?;
         }
         Ok(settled)
     };
-    let result = held::while_held(context, &lease, work).await;
-    held::give_back(context, &lease).await;
+    let result = held::while_held(context, lease, work).await;
+    held::give_back(context, lease).await;
     if let Ok(settled) = &result {
         info!(
             campaign = campaign.number,

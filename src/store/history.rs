@@ -39,9 +39,11 @@ pub struct Pass {
     pub id: Uuid,
     pub campaign: String,
     pub number: i32,
-    /// What made us look: `apply`, `schedule`, `files` ...
-    pub trigger: &'static str,
+    /// What made us look: `apply`, `files, tick` ...
+    pub trigger: String,
     pub manifest_digest: String,
+    /// The commit that the files are from.
+    pub git_revision: Option<String>,
     pub started_at: DateTime<Utc>,
 }
 
@@ -54,13 +56,13 @@ pub async fn begin(
     sql::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,
-             enroll, update, withdraw, keep, started_at
-         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             enroll, update, withdraw, keep, started_at, git_revision
+         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(pass.id)
     .bind(pass.number)
     .bind(&pass.campaign)
-    .bind(pass.trigger)
+    .bind(&pass.trigger)
     .bind(&pass.manifest_digest)
     .bind(&plan.digest)
     .bind(plan.enroll)
@@ -68,6 +70,7 @@ pub async fn begin(
     .bind(plan.withdraw)
     .bind(plan.keep)
     .bind(pass.started_at)
+    .bind(&pass.git_revision)
     .execute(connection)
     .await
     .map(|_| ())
@@ -110,6 +113,8 @@ pub struct Entry {
     pub campaign_number: i32,
     pub trigger: String,
     pub plan_digest: Option<String>,
+    pub manifest_digest: String,
+    pub git_revision: Option<String>,
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
@@ -127,7 +132,7 @@ pub struct Entry {
 /// The latest passes, newest first; of one campaign or of all.
 pub async fn list(store: &Store, number: Option<i32>, limit: i64) -> Result<Vec<Entry>, StoreError> {
     sql::query_as(
-        "select id, campaign, campaign_number, trigger, plan_digest, enroll, update, withdraw, keep,
+        "select id, campaign, campaign_number, trigger, plan_digest, manifest_digest, git_revision, enroll, update, withdraw, keep,
              accepted, refused, retry, in_doubt, outcome, message, started_at, finished_at
          from outreach.reconciles
          where $1::integer is null or campaign_number = $1

@@ -4,6 +4,7 @@
 //! need the lease check the token, so a holder that slept through its end can settle nothing.
 //! Not session locks: they must work behind a transaction-mode pooler.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, sql};
 
-/// Proof that this process holds a lease; statements take it as an argument.
+/// Proof that a pass holds a lease; statements take it as an argument.
 #[derive(Debug)]
 pub struct Lease {
     pub name: String,
@@ -20,6 +21,8 @@ pub struct Lease {
     length: Duration,
     /// By our own clock, and counted from before the database was asked: never later than its end there.
     good_until: Mutex<Instant>,
+    /// Somebody waits for it.
+    wanted: AtomicBool,
 }
 
 impl Lease {
@@ -33,6 +36,11 @@ impl Lease {
     pub fn is_surely_held(&self) -> bool {
         Instant::now() < *self.good_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Whether somebody waited for it when it was last renewed: long work lets go between two batches.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
+    }
 }
 
 /// Name of the lease of a campaign's planner.
@@ -45,7 +53,11 @@ pub fn provider_lease(name: &str) -> String {
     format!("provider:{name}")
 }
 
-/// Takes the lease if it is free, has ended, or is ours already.
+/// Plans are made and recorded one after the other: what one records, the next one sees, so that two
+/// campaigns cannot both take a contact or the last place under a cap.
+pub const PLANNING_LEASE: &str = "planning";
+
+/// Takes the lease if it is free or has ended; otherwise leaves word that it is wanted.
 pub async fn acquire(
     store: &Store,
     name: String,
@@ -53,48 +65,53 @@ pub async fn acquire(
     length: Duration,
 ) -> Result<Option<Lease>, StoreError> {
     let good_until = Mutex::new(Instant::now() + length);
-    let token: Option<i64> = sql::query_scalar(
+    let (token, ours): (i64, bool) = sql::query_as(
         "insert into outreach.leases as l (name, holder, token, until)
          values ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
          on conflict (name) do update
-             set holder = excluded.holder, token = l.token + 1, until = excluded.until
-             where l.until <= clock_timestamp() or l.holder = excluded.holder
-         returning token",
+             set holder = case when l.until <= clock_timestamp() then excluded.holder else l.holder end,
+                 token = case when l.until <= clock_timestamp() then l.token + 1 else l.token end,
+                 until = case when l.until <= clock_timestamp() then excluded.until else l.until end,
+                 wanted_at = case when l.until <= clock_timestamp() then null else clock_timestamp() end
+         returning token, holder = $2 and wanted_at is null",
     )
     .bind(&name)
     .bind(holder.to_string())
     .bind(length.as_millis() as i64)
-    .fetch_optional(store)
+    .fetch_one(store)
     .await
     .map_err(StoreError::on("take a lease"))?;
-    Ok(token.map(|token| Lease { name, token, holder, length, good_until }))
+    let wanted = AtomicBool::new(false);
+    Ok(ours.then(|| Lease { name, token, holder, length, good_until, wanted }))
 }
 
 /// Puts the end off; false when somebody else has taken over.
 pub async fn renew(store: &Store, lease: &Lease) -> Result<bool, StoreError> {
     let good_until = Instant::now() + lease.length;
-    let renewed = sql::query(
+    let renewed: Option<bool> = sql::query_scalar(
         "update outreach.leases
          set until = clock_timestamp() + $3 * interval '1 millisecond'
-         where name = $1 and token = $2 and until > clock_timestamp()",
+         where name = $1 and token = $2 and until > clock_timestamp()
+         returning wanted_at is not null",
     )
     .bind(&lease.name)
     .bind(lease.token)
     .bind(lease.length.as_millis() as i64)
-    .execute(store)
+    .fetch_optional(store)
     .await
     .map_err(StoreError::on("renew a lease"))?;
-    let renewed = renewed.rows_affected() == 1;
-    if renewed {
+    if let Some(wanted) = renewed {
         *lease.good_until.lock().unwrap_or_else(PoisonError::into_inner) = good_until;
+        lease.wanted.store(wanted, Ordering::Relaxed);
     }
-    Ok(renewed)
+    Ok(renewed.is_some())
 }
 
 /// Gives the lease back, so that nobody has to wait for its end. The token stays.
 pub async fn release(store: &Store, lease: &Lease) -> Result<(), StoreError> {
     sql::query(
-        "update outreach.leases set until = '-infinity' where name = $1 and token = $2 and holder = $3",
+        "update outreach.leases set until = '-infinity', wanted_at = null
+         where name = $1 and token = $2 and holder = $3",
     )
     .bind(&lease.name)
     .bind(lease.token)

@@ -6,16 +6,22 @@
 pub mod audit;
 mod binds;
 pub mod campaigns;
+mod clock;
+pub mod conditions;
 pub mod contacts;
+pub mod daemons;
 pub mod diff;
 pub mod embedded;
 mod error;
+pub mod events;
 mod executor;
 pub mod history;
 pub mod import;
 mod leases;
 pub mod migrate;
+pub mod pauses;
 pub mod pushes;
+pub mod rates;
 pub mod segment;
 pub mod sql;
 pub mod status;
@@ -31,8 +37,9 @@ use sqlx::{ConnectOptions, Connection, Postgres, Transaction};
 use embedded::{Embedded, EmbeddedOptions};
 
 pub use binds::arguments;
+pub use clock::DatabaseClock;
 pub use error::{StoreError, is_away};
-pub use leases::{Lease, acquire, campaign_lease, provider_lease, release, renew};
+pub use leases::{Lease, PLANNING_LEASE, acquire, campaign_lease, provider_lease, release, renew};
 
 /// Connections of one process: the pass, the pusher, and a few readers.
 const CONNECTIONS: u32 = 8;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::events::{self, ByHand};
 use super::{Store, StoreError, sql};
 
 /// One suppression.
@@ -16,13 +17,6 @@ pub struct Suppression {
     pub source: String,
     pub note: Option<String>,
     pub created_at: DateTime<Utc>,
-}
-
-/// Who does something by hand, and when; goes into the event log.
-#[derive(Debug, Clone, Copy)]
-pub struct ByHand<'a> {
-    pub actor: &'a str,
-    pub at: DateTime<Utc>,
 }
 
 /// Adds a suppression; false when there is one already.
@@ -50,7 +44,7 @@ pub async fn add(
     .rows_affected()
         == 1;
     if added {
-        log(&mut transaction, "suppress", by, json!({ "reason": reason })).await?;
+        events::add(&mut transaction, "suppress", "suppression", by, json!({ "reason": reason })).await?;
     }
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(added)
@@ -68,7 +62,7 @@ pub async fn remove(store: &Store, target: &str, by: ByHand<'_>) -> Result<bool,
         .rows_affected()
         == 1;
     if removed {
-        log(&mut transaction, "unsuppress", by, json!({})).await?;
+        events::add(&mut transaction, "unsuppress", "suppression", by, json!({})).await?;
     }
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(removed)
@@ -95,25 +89,4 @@ pub async fn list(store: &Store) -> Result<Vec<Suppression>, StoreError> {
     .fetch_all(store)
     .await
     .map_err(StoreError::on("list the suppressions"))
-}
-
-async fn log(
-    connection: &mut sqlx::PgConnection,
-    kind: &str,
-    by: ByHand<'_>,
-    detail: serde_json::Value,
-) -> Result<(), StoreError> {
-    sql::query(
-        "insert into outreach.events (id, at, actor, kind, subject, detail) values ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(Uuid::new_v4())
-    .bind(by.at)
-    .bind(by.actor)
-    .bind(kind)
-    .bind("suppression")
-    .bind(detail)
-    .execute(connection)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::on("write the event log"))
 }

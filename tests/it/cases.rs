@@ -142,7 +142,8 @@ impl Scenario {
             if approved.is_some_and(|name| name != campaign.name) {
                 continue;
             }
-            let order = Order { trigger: "test", approved: approved.is_some(), ..Order::default() };
+            let order =
+                Order { approved: approved.is_some(), ..Order::by_hand("test", std::time::Duration::ZERO) };
             let applied = reconcile(&context, campaign, &order).await.unwrap();
             let settled = applied.settled;
             write!(self.said, "{}: {} accepted", campaign.name, settled.accepted).unwrap();
@@ -188,7 +189,15 @@ impl Scenario {
 }
 
 fn context<'a>(db: &'a TestDb, manifest: &'a Manifest, clock: &'a FixedClock, root: &'a Path) -> Context<'a> {
-    Context { store: db.store(), manifest, clock, root, holder: Uuid::nil() }
+    Context {
+        store: db.store(),
+        manifest,
+        clock,
+        root,
+        holder: Uuid::nil(),
+        revision: None,
+        stop: outreachd::model::Stop::never(),
+    }
 }
 
 fn files(folder: &Path) -> BTreeMap<String, String> {

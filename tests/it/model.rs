@@ -146,6 +146,8 @@ impl Life<'_> {
             clock,
             root: self.root,
             holder: Uuid::nil(),
+            revision: None,
+            stop: outreachd::model::Stop::never(),
         }
     }
 
@@ -277,7 +279,7 @@ impl Life<'_> {
             above: Vec::new(),
             as_of: self.now,
             remaining_today: None,
-            day_start: diff::local_day_start(campaign, self.now),
+            day_start: campaign.day_start(self.now),
             only: None,
         }
     }
@@ -291,7 +293,7 @@ impl Life<'_> {
     ) -> Result<i64, TestCaseError> {
         let untouched = self.untouched(campaign).await;
         let clock = FixedClock(self.now);
-        let order = Order { trigger: "test", approved, ..Order::default() };
+        let order = Order { approved, ..Order::by_hand("test", std::time::Duration::ZERO) };
         let applied = reconcile(&self.context(&clock), campaign, &order).await;
         let applied =
             applied.map_err(|error| TestCaseError::fail(format!("{error}: {:?}", source(&error))))?;

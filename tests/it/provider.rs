@@ -75,7 +75,7 @@ fn webhook(url: String, kind: Kind, timeout: Duration) -> ProviderKind {
 }
 
 fn open(kind: ProviderKind, root: &Path) -> Result<Box<dyn Provider + 'static>, provider::ProviderError> {
-    let settings = ProviderSettings { name: "out".to_owned(), kind, batch: 100 };
+    let settings = ProviderSettings { name: "out".to_owned(), kind, batch: 100, per_minute: None };
     provider::open(&settings, root, &SystemClock)
 }
 
@@ -253,6 +253,7 @@ async fn a_date_says_when_to_come_back() {
         name: "out".to_owned(),
         kind: webhook(candidate.receiver.url(), Kind::Deduping, PATIENT),
         batch: 100,
+        per_minute: None,
     };
     let provider = provider::open(&settings, candidate.folder.path(), &clock).unwrap();
     for (offset, expected) in [(90, 89..=90), (-90, 0..=0)] {

@@ -20,7 +20,7 @@ use super::output::{BOLD, DIM, GREEN, RED, count, paint};
 use super::{Exit, Globals, apply, audit, output, plan, session, validate};
 use crate::intake::import::{ImportReport, ImportRequest, import};
 use crate::manifest::Manifest;
-use crate::model::{Entity, Plan, SystemClock};
+use crate::model::{Entity, Plan, Stop, SystemClock};
 use crate::reconcile::{Context, Order, Planner, in_rank, reconcile};
 use crate::store::audit::{INVARIANTS, violations};
 use crate::store::{Store, migrate};
@@ -231,6 +231,8 @@ impl Demo<'_> {
             clock: &SystemClock,
             root: self.root,
             holder: self.holder,
+            revision: None,
+            stop: Stop::never(),
         }
     }
 
@@ -243,7 +245,7 @@ impl Demo<'_> {
     async fn apply(&self) -> anyhow::Result<()> {
         let context = self.context();
         for campaign in in_rank(&self.manifest.campaigns) {
-            let order = Order { trigger: "demo", patience: Duration::from_secs(5), ..Order::default() };
+            let order = Order::by_hand("demo", Duration::from_secs(5));
             let applied = Box::pin(reconcile(&context, campaign, &order)).await?;
             if applied.plan.changes() > 0 {
                 say(&apply::applied_text(&applied))?;

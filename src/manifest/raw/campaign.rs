@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::RawSafety;
 use crate::manifest::schema;
-use crate::model::{Membership, OnDrift, OnLeave, OutreachType, State, StopOn, Track, Withdrawal};
+use crate::model::{CatchUp, Membership, OnDrift, OnLeave, OutreachType, State, StopOn, Track, Withdrawal};
 
 /// A declared outreach: whom, through which provider, when and how much.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -55,7 +55,7 @@ pub(in crate::manifest) struct RawCampaign {
     /// At most this many contacts of one company in live campaigns, over all campaigns.
     #[schemars(range(min = 1))]
     pub company_cap: Option<u32>,
-    /// When the daemon looks at the campaign.
+    /// When the daemon takes new contacts in; without it, whenever it looks. Stops go out at any time.
     pub schedule: Option<RawSchedule>,
     /// The time zone of the schedule, the window and the day that limits count, such as `Europe/Moscow`.
     pub timezone: Option<String>,
@@ -89,6 +89,11 @@ pub(in crate::manifest) struct RawSchedule {
     pub cron: Option<String>,
     /// The campaign's time zone, such as `Europe/Moscow`.
     pub timezone: Option<String>,
+    /// Each tick is put off by up to this, such as `5m`, by another length each time.
+    #[schemars(schema_with = "schema::seconds")]
+    pub jitter: Option<String>,
+    /// Ticks missed while no daemon ran are made up by one (`once`) or left out. `once` unless given.
+    pub catch_up: Option<CatchUp>,
 }
 
 /// Settings of the campaign at its provider. What is left out stays as it is there.

@@ -9,5 +9,5 @@ mod project;
 mod segment;
 
 pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawRemote, RawSchedule, RawStep, RawWindow};
-pub(super) use project::{RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
+pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -21,6 +21,10 @@ pub(in crate::manifest) struct RawProject {
     pub providers: BTreeMap<String, Value>,
     /// What campaigns take over unless they say otherwise.
     pub defaults: Option<RawDefaults>,
+    /// How the daemon goes about its work.
+    pub daemon: Option<RawDaemon>,
+    /// Where the daemon answers HTTP. Without it, nowhere.
+    pub http: Option<RawHttp>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much
     /// later. `10s` unless given.
     #[schemars(schema_with = "schema::seconds")]
@@ -37,6 +41,37 @@ pub(in crate::manifest) struct RawDatabase {
     /// Longest time one audience statement may take, such as `30s`.
     #[schemars(schema_with = "schema::seconds")]
     pub statement_timeout: Option<String>,
+}
+
+/// How the daemon goes about its work.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawDaemon {
+    /// Campaigns that are worked on side by side. 4 unless given.
+    #[schemars(range(min = 1, max = 64))]
+    pub campaigns_at_once: Option<u32>,
+    /// How often each campaign is asked, by one cheap statement, whether anything has changed. `10s` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub look_every: Option<String>,
+    /// How often a campaign is looked at as a whole, whatever the cheap statement says. `15m` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub full_look_every: Option<String>,
+    /// How often the files are compared where the system reports no changes, as on network folders.
+    /// `5s` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub poll_files_every: Option<String>,
+    /// How long a soft stop waits for what is in flight. `30s` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub stop_within: Option<String>,
+}
+
+/// Where the daemon answers HTTP.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawHttp {
+    /// Address and port. `127.0.0.1:8466` unless given.
+    #[schemars(extend("examples" = ["127.0.0.1:8466"]))]
+    pub listen: Option<String>,
 }
 
 /// Writes JSON Lines, one file a campaign.
@@ -75,6 +110,9 @@ pub(in crate::manifest) struct RawWebhook {
     /// Largest number of items in one call. 100 unless given.
     #[schemars(range(min = 1, max = 1_000))]
     pub batch: Option<u32>,
+    /// Most calls in a minute, over all campaigns and daemons. No limit unless given.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub per_minute: Option<u32>,
 }
 
 /// Smartlead's API v1.

@@ -38,7 +38,11 @@ pub struct WebhookNews {
 }
 
 /// Verifies and reads a webhook.
-pub(crate) fn read(secret: &SecretString, headers: &HeaderMap, body: &[u8]) -> Result<WebhookNews, WebhookError> {
+pub(crate) fn read(
+    secret: &SecretString,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<WebhookNews, WebhookError> {
     let value: Value = serde_json::from_slice(body).map_err(|_| WebhookError::Unreadable)?;
     if !is_genuine(secret, headers, body, &value) {
         return Err(WebhookError::Forged);

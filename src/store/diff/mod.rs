@@ -13,7 +13,6 @@ mod tails;
 
 pub use columns::{is_address, is_unset, normalized};
 pub use report::{ActionRow, Report, Verdict};
-pub use steps::local_day_start;
 
 use std::collections::BTreeMap;
 
@@ -123,6 +122,8 @@ pub async fn each_action<E: From<StoreError>>(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Record {
     Everything,
+    /// Updates and withdrawals: this is not the time to take contacts in.
+    NobodyNew,
     /// Only withdrawals that nothing may delay.
     Stops,
 }

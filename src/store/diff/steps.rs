@@ -4,8 +4,6 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, Utc};
-
 use super::columns::{self, Values};
 use super::{Question, instant};
 use crate::audience::{self, Bind, Binds, CONTACTS, Scope};
@@ -416,16 +414,4 @@ where leaves is not null and not in_flight",
             number = self.number(binds),
         )
     }
-}
-
-/// Start of the local day in the campaign's time zone.
-pub fn local_day_start(campaign: &Campaign, now: DateTime<Utc>) -> DateTime<Utc> {
-    use chrono::TimeZone as _;
-    let midnight = now.with_timezone(&campaign.timezone).date_naive().and_time(chrono::NaiveTime::MIN);
-    // On a day that skips midnight the day starts at the first instant that exists.
-    (0..4)
-        .find_map(|hours| {
-            campaign.timezone.from_local_datetime(&(midnight + chrono::TimeDelta::hours(hours))).earliest()
-        })
-        .map_or(now, |start| start.with_timezone(&Utc))
 }

@@ -85,6 +85,7 @@ order by a.action, a.email, a.employee_id",
     pub(super) fn record_tail(&self, binds: &mut Binds, what: Record, reconcile_id: Uuid) -> String {
         let which = match what {
             Record::Everything => "true".to_owned(),
+            Record::NobodyNew => "a.action <> 'enroll'".to_owned(),
             Record::Stops => format!("a.action = 'withdraw' and a.reason in ({})", stop_codes()),
         };
         let now = instant(binds, self.question.as_of);

@@ -1,32 +1,52 @@
 -- Claims the next due pushes of a campaign for one provider call.
--- $1 campaign, $2 lease name, $3 lease token, $4 now, $5 how many
+-- $1 campaign, $2 lease name, $3 lease token, $4 now, $5 how many,
+-- $6 actions that may go out now, $7 whether the campaign is over
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
 ),
+-- Beside the files a person may have paused the campaign: nothing but withdrawals goes out.
+allowed as (
+    select array(
+        select a.action from unnest($6::text[]) as a (action)
+        where a.action = 'withdraw'
+           or not exists (
+               select from outreach.pauses
+               where campaign_number = $1 and (until is null or until > $4)
+           )
+    ) as actions
+),
 due as (
     select p.employee_id, p.campaign_number, p.ordinal, p.action, p.email, p.company_id, p.fields,
-        p.source_hash, p.doubted, p.handed_at
-    from outreach.pushes p, holder
+        p.source_hash, p.doubted, p.handed_at, j.is_stopped
+    from outreach.pushes p
+    cross join holder
+    cross join allowed w
+    -- Checked here and not only in the plan: a stop that was committed meanwhile holds.
+    cross join lateral (
+        select p.action <> 'withdraw' and (
+            $7
+            or not exists (
+                select from public.employees e
+                where e.id = p.employee_id
+                  and not coalesce(e.reply_unsubscribe or e.reply_bounce or e.reply_info_request, false)
+            )
+            or exists (
+                select from outreach.suppressions s
+                where s.target in (p.email, '@' || split_part(p.email, '@', 2))
+            )
+        ) as is_stopped
+    ) j
     where p.campaign_number = $1
       and p.settled_at is null
       and p.state in ('recorded', 'retry')
       and (p.not_before is null or p.not_before <= $4)
+      and (j.is_stopped or p.action = any (w.actions))
     order by p.employee_id
     limit $5
     for update of p
 ),
--- Checked here and not only in the plan: a stop that was committed meanwhile holds.
 stopped as (
-    select d.*
-    from due d
-    left join public.employees e on e.id = d.employee_id
-    where d.action <> 'withdraw'
-      and (e.id is null
-           or e.reply_unsubscribe or e.reply_bounce or e.reply_info_request
-           or exists (
-               select from outreach.suppressions s
-               where s.target in (d.email, '@' || split_part(d.email, '@', 2))
-           ))
+    select * from due where is_stopped
 ),
 -- These surely never arrived, so there is nothing to remember: the next plan names the reason.
 dropped as (
@@ -64,7 +84,7 @@ claimed as (
     set state = 'claimed', token = $3, handed_at = $4, attempts = p.attempts + 1
     from due d
     where (p.employee_id, p.campaign_number, p.ordinal) = (d.employee_id, d.campaign_number, d.ordinal)
-      and not exists (select from stopped s where s.employee_id = d.employee_id)
+      and not d.is_stopped
     returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts,
         p.reason
 )

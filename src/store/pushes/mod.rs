@@ -57,11 +57,32 @@ pub struct Batch {
     pub dropped: i64,
 }
 
+/// What may go out now. Withdrawals always may, and a person's pause holds beside this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gate {
+    pub enroll: bool,
+    pub update: bool,
+    /// The campaign is over: what has not gone out never will.
+    pub over: bool,
+}
+
+impl Gate {
+    fn actions(self) -> Vec<&'static str> {
+        let open = [
+            (self.enroll, ActionKind::Enroll),
+            (self.update, ActionKind::Update),
+            (true, ActionKind::Withdraw),
+        ];
+        open.iter().filter(|(open, _)| *open).map(|(_, action)| action.as_str()).collect()
+    }
+}
+
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
 pub async fn claim(
     store: &Store,
     campaign: i32,
     lease: &Lease,
+    gate: Gate,
     now: DateTime<Utc>,
     size: u32,
 ) -> Result<Batch, StoreError> {
@@ -72,6 +93,8 @@ pub async fn claim(
         .bind(lease.token)
         .bind(now)
         .bind(i64::from(size))
+        .bind(gate.actions())
+        .bind(gate.over)
         .fetch_all(store)
         .await
         .map_err(StoreError::on(doing))?;
@@ -141,13 +164,30 @@ pub async fn any_unsettled(store: &Store, campaign: i32) -> Result<bool, StoreEr
     .map_err(StoreError::on("look for pushes in doubt"))
 }
 
-/// When the next push may be handed over; `None` when there is none.
-pub async fn next_due(store: &Store, campaign: i32) -> Result<Option<DateTime<Utc>>, StoreError> {
+/// Whether there is anything to hand over or to take back, now or later.
+pub async fn any_waiting(store: &Store, campaign: i32) -> Result<bool, StoreError> {
     sql::query_scalar(
-        "select min(coalesce(not_before, recorded_at)) from outreach.pushes
-         where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')",
+        "select exists (
+             select from outreach.pushes
+             where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')
+         )",
     )
     .bind(campaign)
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("look for pushes"))
+}
+
+/// When the next push that the gate lets out may be handed over; `None` when there is none.
+pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option<DateTime<Utc>>, StoreError> {
+    sql::query_scalar(
+        "select min(coalesce(not_before, recorded_at)) from outreach.pushes
+         where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')
+           and (action = any ($2) or $3)",
+    )
+    .bind(campaign)
+    .bind(gate.actions())
+    .bind(gate.over)
     .fetch_one(store)
     .await
     .map_err(StoreError::on("look for due pushes"))

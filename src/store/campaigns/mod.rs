@@ -41,9 +41,10 @@ pub async fn handed(
 /// Remembers that the campaign is declared, under its present name and provider.
 pub async fn remember(store: &Store, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
     sql::query(
-        "insert into outreach.campaigns as c (number, name, provider, seen_at) values ($1, $2, $3, $4)
+        "insert into outreach.campaigns as c (number, name, provider, declared_at, served_tick)
+         values ($1, $2, $3, $4, $4)
          on conflict (number) do update
-             set name = excluded.name, provider = excluded.provider, seen_at = excluded.seen_at
+             set name = excluded.name, provider = excluded.provider, declared_at = excluded.declared_at
              where (c.name, c.provider) is distinct from (excluded.name, excluded.provider)",
     )
     .bind(campaign.number)
@@ -98,4 +99,70 @@ pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<
     .await
     .map_err(StoreError::on("look for campaigns without a file"))?;
     Ok(rows.into_iter().map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled }).collect())
+}
+
+/// A figure that changes with every committed change of what plans are made from, and with some others.
+///
+/// The server's own counters: they cost a read of memory, count what anybody changes, and follow within
+/// seconds. A restart of a crashed server sets them back, which is a change, too.
+pub async fn changes(store: &Store) -> Result<i64, StoreError> {
+    sql::query_scalar(include_str!("changes.sql"))
+        .fetch_one(store)
+        .await
+        .map_err(StoreError::on("look whether anything has changed"))
+}
+
+/// What a whole look was made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub digest: &'a str,
+    pub changes: i64,
+    pub at: DateTime<Utc>,
+    /// The tick that it served.
+    pub tick: Option<DateTime<Utc>>,
+}
+
+/// Remembers a whole look, so that no replica takes another one before something changes.
+pub async fn seen(store: &Store, number: i32, seen: &Seen<'_>) -> Result<(), StoreError> {
+    sql::query(
+        "update outreach.campaigns
+         set seen_digest = $2, seen_changes = $3, seen_at = $4, served_tick = greatest(served_tick, $5)
+         where number = $1",
+    )
+    .bind(number)
+    .bind(seen.digest)
+    .bind(seen.changes)
+    .bind(seen.at)
+    .bind(seen.tick)
+    .execute(store)
+    .await
+    .map(|_| ())
+    .map_err(StoreError::on("remember what was looked at"))
+}
+
+/// What one cheap statement tells of a campaign.
+#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Glance {
+    pub changes: i64,
+    pub served_tick: Option<DateTime<Utc>>,
+    pub seen_digest: Option<String>,
+    pub seen_changes: Option<i64>,
+    pub seen_at: Option<DateTime<Utc>>,
+    /// When the next push that was put off is due: an enrollment, anything else.
+    pub enroll_due: Option<DateTime<Utc>>,
+    pub other_due: Option<DateTime<Utc>>,
+    /// A process died with pushes in hand.
+    pub is_orphaned: bool,
+    /// By hand, beside the files.
+    pub is_paused: bool,
+}
+
+/// Looks at one campaign.
+pub async fn glance(store: &Store, number: i32, now: DateTime<Utc>) -> Result<Glance, StoreError> {
+    sql::query_as(include_str!("glance.sql"))
+        .bind(number)
+        .bind(now)
+        .fetch_one(store)
+        .await
+        .map_err(StoreError::on("look whether the campaign needs a pass"))
 }
