@@ -51,6 +51,13 @@ pub enum ProviderKind {
     },
 }
 
+impl ProviderKind {
+    /// Whether the provider keeps campaigns of its own, which are read and written.
+    pub const fn keeps_campaigns(&self) -> bool {
+        matches!(self, Self::Smartlead { .. })
+    }
+}
+
 /// One declared provider account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderSettings {

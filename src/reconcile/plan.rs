@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, Postgres, Transaction};
 
 use super::action::action;
+use super::remote::{Look, look};
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
 use crate::model::{
@@ -23,6 +24,8 @@ pub struct Planner<'a> {
     as_of: chrono::DateTime<Utc>,
     /// Campaigns whose wants stand in the temporary table; an error text where they could not be read.
     wants: HashMap<i32, Option<String>>,
+    /// Campaigns as they are at their providers.
+    looks: HashMap<i32, Look>,
 }
 
 impl<'a> Planner<'a> {
@@ -50,7 +53,22 @@ impl<'a> Planner<'a> {
             transaction,
             as_of: context.clock.now(),
             wants: HashMap::new(),
+            looks: HashMap::new(),
         })
+    }
+
+    /// Looks at the campaigns at their providers, then opens a snapshot.
+    pub async fn open_for(context: &Context<'a>, campaigns: &[&'a Campaign]) -> Result<Self, ReconcileError> {
+        let mut looks = HashMap::new();
+        for campaign in campaigns {
+            looks.insert(campaign.number, look(context, campaign).await?);
+        }
+        Ok(Self { looks, ..Self::open(context).await? })
+    }
+
+    /// Takes in what a look at the campaign brought.
+    pub fn seen(&mut self, campaign: &Campaign, look: Look) {
+        self.looks.insert(campaign.number, look);
     }
 
     pub const fn as_of(&self) -> chrono::DateTime<Utc> {
@@ -74,7 +92,7 @@ impl<'a> Planner<'a> {
             return Ok(Self::held_back(campaign, Guard::ProviderChanged, message));
         }
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(Self::describe(campaign, report)),
+            Ok(report) => Ok(self.with_remote(campaign, Self::describe(campaign, report))),
             Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
@@ -250,6 +268,28 @@ impl<'a> Planner<'a> {
                 None => Err(error.into()),
             },
         }
+    }
+
+    /// Adds how the campaign differs at its provider. What cannot be read there holds everything back but stops.
+    fn with_remote(&self, campaign: &Campaign, mut plan: CampaignPlan) -> CampaignPlan {
+        match self.looks.get(&campaign.number) {
+            None | Some(Look::None) => {}
+            Some(Look::Failed(message)) => {
+                plan.blocked = Some(Blocked { guard: Guard::RemoteUnknown, message: message.clone() });
+            }
+            Some(Look::Seen(sight)) => {
+                let remote = sight.plan(&plan);
+                // Made with the first contact.
+                if remote.id.is_some() || plan.enroll + plan.keep + plan.in_flight > 0 {
+                    let mut hasher = Sha256::new();
+                    hasher.update(&plan.digest);
+                    hasher.update(serde_json::to_vec(&remote).unwrap_or_default());
+                    plan.digest = hex::encode(&hasher.finalize()[..16]);
+                    plan.remote = Some(remote);
+                }
+            }
+        }
+        plan
     }
 
     fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {

@@ -8,12 +8,13 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
+use super::budget::RATE_PATIENCE;
 use super::render::FieldRenderer;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
 use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
-use crate::store::{Lease, rates};
+use crate::store::{Lease, rates, remote};
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -96,7 +97,7 @@ struct Turn<'a> {
 impl Turn<'_> {
     async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
         let Self { context, campaign, account, .. } = self;
-        let to = destination(campaign);
+        let to = destination(campaign, account);
         loop {
             if context.stop.is_asked() {
                 return Ok(Ended::Stopping);
@@ -107,9 +108,9 @@ impl Turn<'_> {
             // Before the claim: what is claimed is handed over at once, or a stop could come in between.
             self.wait_for_rate().await?;
             let now = context.clock.now();
+            let (gate, size) = self.reserve().await?;
             let batch =
-                pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
-                    .await?;
+                pushes::claim(context.store, campaign.number, &account.lease, gate, now, size).await?;
             pushed.stopped += batch.dropped;
             if batch.pushes.is_empty() {
                 if batch.dropped > 0 || self.wait_for_due().await? {
@@ -117,7 +118,13 @@ impl Turn<'_> {
                 }
                 return Ok(Ended::Through);
             }
-            let call = Call { provider: account.provider.as_ref(), to: &to, lease: &account.lease };
+            let call = Call {
+                context,
+                campaign,
+                provider: account.provider.as_ref(),
+                to: &to,
+                lease: &account.lease,
+            };
             let handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
             let now = context.clock.now();
             let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
@@ -138,6 +145,23 @@ impl Turn<'_> {
                 return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
             }
         }
+    }
+
+    /// What is claimed next, once its calls are reserved. Where each withdrawal is a call of its own, those that are
+    /// due go first, a few at a time.
+    async fn reserve(&self) -> Result<(Gate, u32), ReconcileError> {
+        let Self { context, campaign, account, gate, .. } = *self;
+        let Some(budget) = &account.budget else { return Ok((gate, account.batch)) };
+        let now = context.clock.now();
+        let most = i64::from(account.batch);
+        let due = pushes::due_calls(context.store, campaign.number, gate, now, most).await?;
+        if due.single > 0 {
+            let size = due.single.min(SINGLES);
+            budget.reserve(size).await?;
+            return Ok((Gate { enroll: false, ..gate }, size));
+        }
+        budget.reserve(due.enroll.div_ceil(account.in_a_call)).await?;
+        Ok((gate, account.batch))
     }
 
     /// Waits for the account's next call if one is due.
@@ -188,11 +212,13 @@ impl Turn<'_> {
     }
 }
 
-/// A minute holds at least one call of any rate; a longer wait is the provider's own word.
-const RATE_PATIENCE: Duration = Duration::from_secs(61);
+/// Withdrawals and updates that are claimed at once where each is a call of its own.
+const SINGLES: u32 = 8;
 
 /// Where one batch goes, and by what right.
 struct Call<'a> {
+    context: &'a Context<'a>,
+    campaign: &'a Campaign,
     provider: &'a dyn Provider,
     to: &'a Destination,
     lease: &'a Lease,
@@ -237,7 +263,9 @@ async fn hand_over(
             }
         }
     }
+    name_them(call, &mut items).await?;
     let verdicts = perform(call, &items, &mut handed).await?;
+    learn(call.context, call.campaign, call.provider).await?;
     let dedupes = call.provider.dedupes();
     for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
         if let Verdict::Misconfigured(message) = &verdict {
@@ -246,6 +274,35 @@ async fn hand_over(
         handed.outcomes.push(outcome(item, verdict, attempts, dedupes, renderer, now));
     }
     Ok(handed)
+}
+
+/// Adds the provider's own names for contacts that it has.
+async fn name_them(call: &Call<'_>, items: &mut [Item]) -> Result<(), ReconcileError> {
+    let people: Vec<_> = items
+        .iter()
+        .filter(|item| item.action != ActionKind::Enroll)
+        .map(|item| (item.employee_id(), item.email.as_str()))
+        .collect();
+    if people.is_empty() || call.provider.remote().is_none() {
+        return Ok(());
+    }
+    let mut held = remote::held(call.context.store, call.campaign.number, &people).await?;
+    for item in items {
+        item.held = held.remove(&item.employee_id());
+    }
+    Ok(())
+}
+
+/// Remembers the names for contacts that the provider has given.
+pub(super) async fn learn(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    provider: &dyn Provider,
+) -> Result<(), ReconcileError> {
+    let names: Vec<_> =
+        provider.learned().into_iter().map(|learned| (learned.employee_id, learned.held)).collect();
+    remote::learn(context.store, campaign.number, &names).await?;
+    Ok(())
 }
 
 /// The item that goes out, or the outcome of a contact whose fields cannot be made.

@@ -4,7 +4,7 @@
 use tracing::info;
 use uuid::Uuid;
 
-use super::{Account, Context, ReconcileError, destination, held, open_provider};
+use super::{Account, Context, ReconcileError, destination, held, open_provider, push};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
@@ -17,7 +17,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
     }
     let account = open_provider(context, campaign).await?;
     let Account { provider, batch, lease, .. } = &account;
-    let to = destination(campaign);
+    let to = destination(campaign, &account);
     let work = async {
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
@@ -30,6 +30,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .look_up(&to, &items)
                 .await
                 .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
+            push::learn(context, campaign, provider.as_ref()).await?;
             let outcomes: Vec<Outcome> = items
                 .iter()
                 .zip(found)

@@ -22,6 +22,7 @@ pub mod migrate;
 pub mod pauses;
 pub mod pushes;
 pub mod rates;
+pub mod remote;
 pub mod segment;
 pub mod sql;
 pub mod status;

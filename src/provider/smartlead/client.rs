@@ -20,6 +20,8 @@ use crate::provider::{CallError, Pace, ProviderError};
 const MAX_ANSWER_BYTES: usize = 256 << 20;
 /// How long a call waits for its turn before it is given back.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// The same for a call that hands new contacts over.
+const AT_ONCE: Duration = Duration::from_secs(3);
 /// How often a call that was over the limit is made again.
 const TURNS: u32 = 5;
 /// How often something that only reads is asked.
@@ -50,23 +52,30 @@ pub(super) struct Call<'a> {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<&'a Value>,
+    /// Given back rather than waited with: a stop may come in meanwhile.
+    at_once: bool,
 }
 
 impl<'a> Call<'a> {
     pub(super) fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None }
+        Self { method: Method::GET, path: path.into(), query: Vec::new(), body: None, at_once: false }
     }
 
     pub(super) fn post(path: impl Into<String>, body: &'a Value) -> Self {
-        Self { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(body) }
+        Self { method: Method::POST, path: path.into(), query: Vec::new(), body: Some(body), at_once: false }
     }
 
     pub(super) fn delete(path: impl Into<String>, body: Option<&'a Value>) -> Self {
-        Self { method: Method::DELETE, path: path.into(), query: Vec::new(), body }
+        Self { method: Method::DELETE, path: path.into(), query: Vec::new(), body, at_once: false }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.query.push((name, value.to_string()));
+        self
+    }
+
+    pub(super) fn at_once(mut self) -> Self {
+        self.at_once = true;
         self
     }
 
@@ -131,13 +140,14 @@ impl<'c> Client<'c> {
 
     /// One request, made again while the account is over its limit.
     async fn in_turn(&self, call: &Call<'_>) -> Result<Answer, CallError> {
+        let (patience, turns) = if call.at_once { (AT_ONCE, 1) } else { (PATIENCE, TURNS) };
         for turn in 1.. {
-            if !self.pace.turn(PATIENCE).await {
+            if !self.pace.turn(patience).await {
                 let reason = "the account's requests are used up for now".to_owned();
-                return Err(CallError::Later { after: Some(PATIENCE), reason });
+                return Err(CallError::Later { after: Some(patience), reason });
             }
             match self.once(call).await {
-                Err(CallError::Later { after: Some(after), .. }) if turn < TURNS && after < PATIENCE => {}
+                Err(CallError::Later { after: Some(after), .. }) if turn < turns && after < PATIENCE => {}
                 other => return other,
             }
         }

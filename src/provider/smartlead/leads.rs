@@ -126,7 +126,8 @@ impl SmartleadProvider<'_> {
                 "return_lead_ids": true,
             },
         });
-        let reply = self.client.json(Call::post(format!("campaigns/{campaign}/leads"), &body)).await?;
+        let reply =
+            self.client.json(Call::post(format!("campaigns/{campaign}/leads"), &body).at_once()).await?;
         let added = Added::read(&reply);
         let refused = reply.get("ok").and_then(Value::as_bool) == Some(false);
         if refused && added.exhausted.is_none() {
@@ -155,20 +156,18 @@ impl SmartleadProvider<'_> {
     }
 
     async fn update(&self, campaign: &str, item: &Item) -> Verdict {
-        let found = match &item.held {
-            Some(id) => Ok(Some(id.clone())),
-            None => self.lead_id(item).await,
-        };
-        let id = match found {
-            Ok(Some(id)) => id,
-            // Smartlead knows a lead by its address and has no way to change that; a new lead would get the whole
-            // sequence again.
-            Ok(None) => {
-                return Verdict::Refused(
-                    "Smartlead has no lead with this address, and cannot change one".to_owned(),
-                );
-            }
-            Err(error) => return verdict(error),
+        let id = match &item.held {
+            Some(id) => id.clone(),
+            None => match self.find_lead(&item.email).await {
+                Ok(found) if found.campaigns.contains(campaign) => found.id.unwrap_or_default(),
+                // Smartlead knows a lead by its address and has no way to change that; a new lead would get the
+                // whole sequence again.
+                Ok(_) => {
+                    let reason = "Smartlead has no such address in the campaign, and cannot change one";
+                    return Verdict::Refused(reason.to_owned());
+                }
+                Err(error) => return verdict(error),
+            },
         };
         let body = lead(item);
         match self.client.json(Call::post(format!("campaigns/{campaign}/leads/{id}"), &body)).await {

@@ -29,7 +29,7 @@ use client::Call;
 pub(super) use client::Client;
 
 /// Requests under way at once: enough to use a minute's budget in spite of slow answers.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 
 pub(super) struct SmartleadProvider<'c> {
     client: Client<'c>,
@@ -49,7 +49,7 @@ impl<'c> SmartleadProvider<'c> {
             client,
             batch: batch.clamp(1, 400) as usize,
             other_campaigns,
-            flag: AtomicBool::new(false),
+            flag: AtomicBool::new(other_campaigns == OtherCampaigns::Refuse),
             learned: Mutex::default(),
             categories: tokio::sync::OnceCell::new(),
         }

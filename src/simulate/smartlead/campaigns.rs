@@ -221,7 +221,7 @@ impl World {
             steps.push((
                 number,
                 Step {
-                    id: self.id(),
+                    id: step.get("id").and_then(Value::as_i64).unwrap_or_else(|| self.id()),
                     delay_days: delay.get("delay_in_days").and_then(Value::as_i64).unwrap_or(0),
                     subject: text("subject"),
                     body: text("email_body"),

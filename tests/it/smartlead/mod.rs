@@ -1,3 +1,6 @@
 //! Smartlead: the stand-in for it, and the provider against the stand-in.
 
+mod campaigns;
+mod leads;
 mod simulator;
+mod story;
