@@ -57,6 +57,7 @@
 
 pub mod audience;
 pub mod cli;
+pub mod daemon;
 pub mod intake;
 pub mod manifest;
 pub mod model;
@@ -64,3 +65,4 @@ pub mod provider;
 pub mod reconcile;
 pub mod simulate;
 pub mod store;
+pub mod web;

@@ -8,6 +8,7 @@ mod catalog;
 mod clock;
 mod condition;
 mod duration;
+mod health;
 mod holes;
 mod plan;
 mod project;
@@ -32,6 +33,7 @@ pub use catalog::{
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
+pub use health::Health;
 pub use holes::fill_holes;
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,

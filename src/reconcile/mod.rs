@@ -6,9 +6,12 @@
 
 mod action;
 mod budget;
+mod conditions;
 mod error;
 mod guard;
 mod held;
+mod names;
+pub mod need;
 mod plan;
 mod push;
 mod recover;
@@ -36,6 +39,7 @@ use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_leas
 
 use budget::Budget;
 
+pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
 pub use recover::settle_by_hand;
@@ -166,7 +170,10 @@ async fn pass<'a>(
         Ok(pushed) => pushed.stopped,
         Err(fault) => return Err(fault.error),
     };
-    let seen = Seen { digest: &pass.manifest_digest, changes, at: pass.started_at, tick: order.tick };
+    let declared = need::declared(context.manifest, campaign);
+    // Without a schedule no tick is ever open: one that is declared later has missed none before it.
+    let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
+    let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, outcome, message })
 }

@@ -9,12 +9,13 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::budget::RATE_PATIENCE;
+use super::names::{add_names, learn};
 use super::render::FieldRenderer;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
 use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
-use crate::store::{Lease, rates, remote};
+use crate::store::{Lease, rates};
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -263,7 +264,7 @@ async fn hand_over(
             }
         }
     }
-    name_them(call, &mut items).await?;
+    add_names(call.context, call.campaign, call.provider, &mut items).await?;
     let verdicts = perform(call, &items, &mut handed).await?;
     learn(call.context, call.campaign, call.provider).await?;
     let dedupes = call.provider.dedupes();
@@ -274,35 +275,6 @@ async fn hand_over(
         handed.outcomes.push(outcome(item, verdict, attempts, dedupes, renderer, now));
     }
     Ok(handed)
-}
-
-/// Adds the provider's own names for contacts that it has.
-async fn name_them(call: &Call<'_>, items: &mut [Item]) -> Result<(), ReconcileError> {
-    let people: Vec<_> = items
-        .iter()
-        .filter(|item| item.action != ActionKind::Enroll)
-        .map(|item| (item.employee_id(), item.email.as_str()))
-        .collect();
-    if people.is_empty() || call.provider.remote().is_none() {
-        return Ok(());
-    }
-    let mut held = remote::held(call.context.store, call.campaign.number, &people).await?;
-    for item in items {
-        item.held = held.remove(&item.employee_id());
-    }
-    Ok(())
-}
-
-/// Remembers the names for contacts that the provider has given.
-pub(super) async fn learn(
-    context: &Context<'_>,
-    campaign: &Campaign,
-    provider: &dyn Provider,
-) -> Result<(), ReconcileError> {
-    let names: Vec<_> =
-        provider.learned().into_iter().map(|learned| (learned.employee_id, learned.held)).collect();
-    remote::learn(context.store, campaign.number, &names).await?;
-    Ok(())
 }
 
 /// The item that goes out, or the outcome of a contact whose fields cannot be made.

@@ -4,7 +4,8 @@
 use tracing::info;
 use uuid::Uuid;
 
-use super::{Account, Context, ReconcileError, destination, held, open_provider, push};
+use super::names::learn;
+use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
@@ -30,7 +31,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .look_up(&to, &items)
                 .await
                 .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
-            push::learn(context, campaign, provider.as_ref()).await?;
+            learn(context, campaign, provider.as_ref()).await?;
             let outcomes: Vec<Outcome> = items
                 .iter()
                 .zip(found)
