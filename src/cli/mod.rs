@@ -2,11 +2,13 @@
 //!
 //! The answer goes to stdout; progress, logs and errors to stderr. Nothing is decided here.
 
+mod adopt;
 mod apply;
 mod audit;
 mod demo;
 mod exit;
 mod explain;
+mod feedback;
 mod history;
 mod import;
 mod migrate;
@@ -102,10 +104,14 @@ enum Command {
     Status(status::Arguments),
     /// Why a contact is, or is not, in a campaign.
     Explain(explain::Arguments),
+    /// Read what providers tell of contacts, now: sent, replied, bounced, unsubscribed.
+    Feedback(feedback::Arguments),
     /// The latest passes.
     History(history::Arguments),
     /// Look for violations of what outreachd promises.
     Audit(audit::Arguments),
+    /// Take over a campaign that was made at its provider by hand.
+    Adopt(adopt::Arguments),
     /// Settle a push in doubt by hand.
     Resolve(resolve::Arguments),
     /// Addresses and domains that are never written to.
@@ -192,8 +198,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Resume(arguments) => pause::resume(globals, &arguments).await,
         Command::Status(arguments) => status::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
+        Command::Feedback(arguments) => feedback::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,
         Command::Audit(arguments) => audit::run(globals, &arguments).await,
+        Command::Adopt(arguments) => adopt::run(globals, &arguments).await,
         Command::Resolve(arguments) => resolve::run(globals, &arguments).await,
         Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
         Command::Segment(arguments) => segment::run(globals, &arguments).await,

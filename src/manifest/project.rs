@@ -215,6 +215,8 @@ fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: &RawWebhook) -> Opti
 
 fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> Option<ProviderKind> {
     let timeout = bounded(findings, &child(pointer, "timeout"), raw.timeout.as_ref(), 1, 300);
+    let listen_every =
+        bounded(findings, &child(pointer, "listen_every"), raw.listen_every.as_ref(), 10, 86_400);
     let url = raw.url.as_deref().unwrap_or(SMARTLEAD);
     let url = endpoint(findings, &child(pointer, "url"), url);
     let key = raw.key.as_deref().and_then(|text| secret(findings, &child(pointer, "key"), text));
@@ -226,6 +228,7 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
         per_minute: raw.per_minute.unwrap_or(50),
         timeout: timeout.map_or(Duration::from_secs(30), Span::approximate),
         other_campaigns: raw.other_campaigns.unwrap_or_default(),
+        listen_every: listen_every.map_or(Duration::from_mins(5), Span::approximate),
         webhook_secret: webhook_secret.flatten(),
     })
 }

@@ -46,6 +46,8 @@ pub enum ProviderKind {
         per_minute: u32,
         timeout: Duration,
         other_campaigns: OtherCampaigns,
+        /// How often the daemon asks what happened.
+        listen_every: Duration,
         /// What its webhooks are signed with.
         webhook_secret: Option<SecretRef>,
     },

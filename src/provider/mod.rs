@@ -15,13 +15,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::HeaderMap;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
     ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict, WithdrawReason, Withdrawal,
 };
+
+/// Headers of a webhook.
+pub use reqwest::header::HeaderMap as Headers;
 
 pub use error::{CallError, ProviderError};
 pub use pace::{Pace, Unpaced};
@@ -172,7 +174,7 @@ pub fn open_paced<'c>(
 pub fn read_webhook(
     settings: &ProviderSettings,
     root: &Path,
-    headers: &HeaderMap,
+    headers: &Headers,
     body: &[u8],
 ) -> Result<WebhookNews, WebhookError> {
     match &settings.kind {

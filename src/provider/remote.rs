@@ -99,6 +99,8 @@ pub struct Member {
     /// Trimmed and lower-cased.
     pub email: String,
     pub state: MemberState,
+    /// When it entered.
+    pub since: Option<DateTime<Utc>>,
     /// By the names that a campaign's `fields` have.
     pub fields: BTreeMap<String, String>,
 }

@@ -5,9 +5,11 @@
 //! other: the next pass looks again.
 
 mod action;
+mod adopt;
 mod budget;
 mod conditions;
 mod error;
+mod feedback;
 mod guard;
 mod held;
 mod names;
@@ -39,8 +41,10 @@ use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_leas
 
 use budget::Budget;
 
+pub use adopt::adopt;
 pub use conditions::conditions;
 pub use error::ReconcileError;
+pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use plan::{Planner, in_rank, total};
 pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
@@ -144,8 +148,7 @@ async fn pass<'a>(
     }
     drop(snapshot);
     campaigns::remember(context.store, campaign, context.clock.now()).await?;
-    remote::tell_stops(context, campaign).await?;
-    let look = remote::look(context, campaign).await?;
+    let look = remote::observe(context, campaign).await?;
     let recovered = recover::unsettled(context, campaign).await?;
     pushes::forget_unclaimed(context.store, campaign.number).await?;
 

@@ -15,6 +15,7 @@ pub mod embedded;
 mod error;
 pub mod events;
 mod executor;
+pub mod feedback;
 pub mod history;
 pub mod import;
 mod leases;

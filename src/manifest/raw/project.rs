@@ -139,6 +139,9 @@ pub(in crate::manifest) struct RawSmartlead {
     pub timeout: Option<String>,
     /// What becomes of people whom another campaign of the account holds. `allow` unless given.
     pub other_campaigns: Option<OtherCampaigns>,
+    /// How often the daemon asks what happened there: sent, replied, bounced. `5m` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub listen_every: Option<String>,
     /// A reference to what webhooks are signed with. Without it webhooks are refused.
     #[schemars(schema_with = "schema::secret")]
     pub webhook_secret: Option<String>,

@@ -86,5 +86,6 @@ fn member(row: BTreeMap<String, String>) -> Option<Member> {
             other => (name, other.to_string()),
         }));
     }
-    Some(Member { held: cell("id").to_owned(), email, state, fields })
+    let since = wire::instant(&Value::String(cell("created_at").to_owned()));
+    Some(Member { held: cell("id").to_owned(), email, state, since, fields })
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use tracing::info;
 
-use super::{Account, Context, ReconcileError, held, open_provider, settings_of, unleased};
+use super::{Account, Context, ReconcileError, feedback, held, open_provider, settings_of, unleased};
 use crate::model::{Campaign, CampaignPlan, OnDrift, RemotePlan};
 use crate::provider::{CallError, Remote, RemoteState, STATUS};
 use crate::store::remote::{self, RemoteCampaign, Written};
@@ -61,6 +61,22 @@ impl Sight {
             None => compared.plan.changes.clear(),
         }
         compared.plan
+    }
+}
+
+/// Stops first, in both directions; then the campaign itself. Without what the provider has to tell, nobody is handed
+/// over.
+pub(super) async fn observe(context: &Context<'_>, campaign: &Campaign) -> Result<Look, ReconcileError> {
+    let stops = async {
+        tell_stops(context, campaign).await?;
+        feedback::stops(context, campaign).await
+    };
+    match stops.await {
+        Ok(()) => look(context, campaign).await,
+        Err(error @ (ReconcileError::Provider { .. } | ReconcileError::Misconfigured { .. })) => {
+            Ok(Look::Failed(format!("stops could not be exchanged: {}", error.chain())))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -200,7 +216,7 @@ async fn make(
             return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
         }
     };
-    remote::created(context.store, number, &id).await?;
+    remote::created(context.store, number, &id, context.clock.now()).await?;
     info!(campaign = number, remote = id, "made at the provider");
     sight.known = remote::load(context.store, number, &campaign.provider).await?;
     sight.state = RemoteState::default();

@@ -1,5 +1,7 @@
 //! Campaigns that a provider keeps: under which id, what was last written there, who is called what.
 
+mod adopt;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +11,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, sql};
+
+pub use adopt::{Adoptee, Adoption, Fates, adopt};
 
 /// A setting as it was last written: what was declared, and what the provider showed then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -106,11 +110,23 @@ pub async fn not_created(store: &Store, number: i32) -> Result<(), StoreError> {
         .map_err(StoreError::on("forget a campaign that was not created"))
 }
 
-/// Remembers the id under which the provider has the campaign.
-pub async fn created(store: &Store, number: i32, remote_id: &str) -> Result<(), StoreError> {
-    sql::query("update outreach.remote_campaigns set remote_id = $2 where campaign_number = $1")
+/// Remembers the id under which the provider has the campaign. Up to now it had nothing to tell.
+pub async fn created(
+    store: &Store,
+    number: i32,
+    remote_id: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const FEEDS: [&str; 5] = ["unsubscribed", "bounced", "replied", "sent", "finished"];
+    let heard: BTreeMap<String, DateTime<Utc>> = FEEDS
+        .iter()
+        .flat_map(|feed| [(*feed).to_owned(), format!("{feed}, whole")])
+        .map(|feed| (feed, now))
+        .collect();
+    sql::query("update outreach.remote_campaigns set remote_id = $2, heard = $3 where campaign_number = $1")
         .bind(number)
         .bind(remote_id)
+        .bind(Json(heard))
         .execute(store)
         .await
         .map(|_| ())
