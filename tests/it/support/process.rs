@@ -66,6 +66,15 @@ impl Running {
         self.0.kill().await.unwrap();
     }
 
+    pub(crate) fn pid(&self) -> i32 {
+        self.0.id().unwrap() as i32
+    }
+
+    /// Asks it to stop.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }
