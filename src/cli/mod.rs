@@ -9,6 +9,7 @@ mod demo;
 mod exit;
 mod explain;
 mod feedback;
+mod forecast;
 mod history;
 mod import;
 mod migrate;
@@ -102,6 +103,8 @@ enum Command {
     Resume(pause::Resume),
     /// Campaigns, counts, last pass, what is blocked or in doubt.
     Status(status::Arguments),
+    /// What will be handed over when, under limits, ramps, windows and schedules. Changes nothing.
+    Forecast(forecast::Arguments),
     /// Why a contact is, or is not, in a campaign.
     Explain(explain::Arguments),
     /// Read what providers tell of contacts, now: sent, replied, bounced, unsubscribed.
@@ -197,6 +200,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Pause(arguments) => pause::pause(globals, &arguments).await,
         Command::Resume(arguments) => pause::resume(globals, &arguments).await,
         Command::Status(arguments) => status::run(globals, &arguments).await,
+        Command::Forecast(arguments) => forecast::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
         Command::Feedback(arguments) => feedback::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,

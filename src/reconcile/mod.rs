@@ -10,6 +10,7 @@ mod budget;
 mod conditions;
 mod error;
 mod feedback;
+pub mod forecast;
 mod guard;
 mod held;
 mod names;

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, Postgres, Transaction};
 
 use super::action::action;
+use super::forecast::Waiting;
 use super::remote::{Look, look};
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
@@ -92,7 +93,10 @@ impl<'a> Planner<'a> {
             return Ok(Self::held_back(campaign, Guard::ProviderChanged, message));
         }
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(self.with_remote(campaign, Self::describe(campaign, report))),
+            Ok(report) => Ok(match self.looks.get(&campaign.number) {
+                Some(look) => look.added_to(Self::describe(campaign, report)),
+                None => Self::describe(campaign, report),
+            }),
             Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
@@ -132,6 +136,21 @@ impl<'a> Planner<'a> {
             Ok(question) => Ok(diff::verdicts(&mut self.transaction, &question, people).await?),
             Err(_) => Ok(Vec::new()),
         }
+    }
+
+    /// Who waits to enter the campaign; an error text when that cannot be read.
+    pub async fn waiting(
+        &mut self,
+        campaign: &'a Campaign,
+    ) -> Result<Result<Waiting, String>, ReconcileError> {
+        let question = match self.question(campaign).await? {
+            Ok(question) => question,
+            Err(message) => return Ok(Err(message)),
+        };
+        let start = campaign.day_start(self.as_of);
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let read = self.try_read(async |connection| diff::waiting(connection, &question).await).await?;
+        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains }))
     }
 
     /// Campaigns that the database knows and no file declares.
@@ -268,28 +287,6 @@ impl<'a> Planner<'a> {
                 None => Err(error.into()),
             },
         }
-    }
-
-    /// Adds how the campaign differs at its provider. What cannot be read there holds everything back but stops.
-    fn with_remote(&self, campaign: &Campaign, mut plan: CampaignPlan) -> CampaignPlan {
-        match self.looks.get(&campaign.number) {
-            None | Some(Look::None) => {}
-            Some(Look::Failed(message)) => {
-                plan.blocked = Some(Blocked { guard: Guard::RemoteUnknown, message: message.clone() });
-            }
-            Some(Look::Seen(sight)) => {
-                let remote = sight.plan(&plan);
-                // Made with the first contact.
-                if remote.id.is_some() || plan.enroll + plan.keep + plan.in_flight > 0 {
-                    let mut hasher = Sha256::new();
-                    hasher.update(&plan.digest);
-                    hasher.update(serde_json::to_vec(&remote).unwrap_or_default());
-                    plan.digest = hex::encode(&hasher.finalize()[..16]);
-                    plan.remote = Some(remote);
-                }
-            }
-        }
-        plan
     }
 
     fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {

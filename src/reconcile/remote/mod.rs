@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 use tracing::info;
 
 use super::{Account, Context, ReconcileError, feedback, held, open_provider, settings_of, unleased};
-use crate::model::{Campaign, CampaignPlan, OnDrift, RemotePlan};
+use crate::model::{Blocked, Campaign, CampaignPlan, Guard, OnDrift, RemotePlan};
 use crate::provider::{CallError, Remote, RemoteState, STATUS};
 use crate::store::remote::{self, RemoteCampaign, Written};
 use compare::{Compared, compare};
@@ -29,6 +30,30 @@ pub enum Look {
     Seen(Box<Sight>),
     /// Nothing can be said, and why.
     Failed(String),
+}
+
+impl Look {
+    /// Adds how the campaign differs at its provider. What cannot be read there holds everything back but stops.
+    pub(super) fn added_to(&self, mut plan: CampaignPlan) -> CampaignPlan {
+        match self {
+            Self::None => {}
+            Self::Failed(message) => {
+                plan.blocked = Some(Blocked { guard: Guard::RemoteUnknown, message: message.clone() });
+            }
+            Self::Seen(sight) => {
+                let remote = sight.plan(&plan);
+                // Made with the first contact.
+                if remote.id.is_some() || plan.enroll + plan.keep + plan.in_flight > 0 {
+                    let mut hasher = Sha256::new();
+                    hasher.update(&plan.digest);
+                    hasher.update(serde_json::to_vec(&remote).unwrap_or_default());
+                    plan.digest = hex::encode(&hasher.finalize()[..16]);
+                    plan.remote = Some(remote);
+                }
+            }
+        }
+        plan
+    }
 }
 
 /// The campaign as it is and as it should be.
