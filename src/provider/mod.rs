@@ -108,8 +108,13 @@ pub trait Provider: Send + Sync {
         false
     }
 
-    /// How many items it likes to get at once, where `batch` go into one of its calls.
-    fn at_once(&self, batch: u32) -> u32 {
+    /// How many calls may be under way at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// How many items it likes to be asked about at once, where `batch` go into one call.
+    fn looks_up_at_once(&self, batch: u32) -> u32 {
         batch
     }
 

@@ -40,9 +40,9 @@ impl<'c> Budget<'c> {
         }
     }
 
-    /// Waits until so many calls may follow each other at once.
+    /// Waits for so many more turns, to be used at once when they have come.
     pub(super) async fn reserve(&self, calls: u32) -> Result<(), ReconcileError> {
-        while self.reserved.load(Ordering::SeqCst) < calls {
+        for _ in 0..calls {
             let turn = rates::take(self.store, &self.provider, self.per_minute, RATE_PATIENCE).await?;
             sleep(turn.ok_or_else(|| ReconcileError::RateSpent(self.provider.clone()))?).await;
             self.reserved.fetch_add(1, Ordering::SeqCst);

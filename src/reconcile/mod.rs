@@ -15,6 +15,7 @@ mod guard;
 mod held;
 mod names;
 pub mod need;
+mod paced;
 mod plan;
 mod push;
 mod recover;
@@ -264,10 +265,8 @@ fn conclusion(
 /// A provider's account, opened, with the lease to push to it.
 struct Account<'c> {
     provider: Box<dyn provider::Provider + 'c>,
-    /// Pushes that are claimed at once.
+    /// Pushes that go into one call.
     batch: u32,
-    /// Of those, how many go into one call.
-    in_a_call: u32,
     per_minute: Option<u32>,
     /// Where the provider itself asks for the turn of each call.
     budget: Option<Budget<'c>>,
@@ -314,10 +313,8 @@ async fn open_provider<'c>(
         Some(_) => store::remote::load(context.store, campaign.number, &settings.name).await?,
         None => None,
     };
-    let in_a_call = settings.batch.max(1);
     Ok(Account {
-        batch: provider.at_once(in_a_call),
-        in_a_call,
+        batch: settings.batch.max(1),
         per_minute: settings.per_minute,
         budget,
         remote: remote.and_then(|remote| remote.remote_id),

@@ -61,7 +61,13 @@ async fn hand_over_due(
     loop {
         let account = open_provider(context, campaign).await?;
         let turn = Turn { context, campaign, renderer: &renderer, account: &account, gate, deadline };
-        let result = held::while_held(context, &account.lease, turn.take(pushed)).await;
+        let result = held::while_held(context, &account.lease, async {
+            match &account.budget {
+                None => turn.take(pushed).await,
+                Some(budget) => turn.take_paced(budget, pushed).await,
+            }
+        })
+        .await;
         held::give_back(context, &account.lease).await;
         match result? {
             Ended::Through => break,
@@ -76,7 +82,7 @@ async fn hand_over_due(
 }
 
 /// Why a turn at the provider's account is over.
-enum Ended {
+pub(super) enum Ended {
     /// Nothing is due any more, or not within the patience of this pass.
     Through,
     /// Another pass waits for the account.
@@ -86,12 +92,12 @@ enum Ended {
 }
 
 /// Work on one provider account for as long as its lease is ours and nobody else waits for it.
-struct Turn<'a> {
-    context: &'a Context<'a>,
-    campaign: &'a Campaign,
+pub(super) struct Turn<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) campaign: &'a Campaign,
     renderer: &'a FieldRenderer,
-    account: &'a Account<'a>,
-    gate: Gate,
+    pub(super) account: &'a Account<'a>,
+    pub(super) gate: Gate,
     deadline: Instant,
 }
 
@@ -109,9 +115,9 @@ impl Turn<'_> {
             // Before the claim: what is claimed is handed over at once, or a stop could come in between.
             self.wait_for_rate().await?;
             let now = context.clock.now();
-            let (gate, size) = self.reserve().await?;
             let batch =
-                pushes::claim(context.store, campaign.number, &account.lease, gate, now, size).await?;
+                pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
+                    .await?;
             pushed.stopped += batch.dropped;
             if batch.pushes.is_empty() {
                 if batch.dropped > 0 || self.wait_for_due().await? {
@@ -119,27 +125,7 @@ impl Turn<'_> {
                 }
                 return Ok(Ended::Through);
             }
-            let call = Call {
-                context,
-                campaign,
-                provider: account.provider.as_ref(),
-                to: &to,
-                lease: &account.lease,
-            };
-            let handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
-            let now = context.clock.now();
-            let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
-            info!(
-                campaign = campaign.number,
-                accepted = done.accepted,
-                refused = done.refused,
-                retry = done.retry,
-                in_doubt = done.in_doubt,
-                "settled"
-            );
-            if done.total() < handed.outcomes.len() as i64 {
-                return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
-            }
+            let (handed, done) = self.hand_over_and_settle(&to, batch.pushes).await?;
             pushed.settled += done;
             self.account_for(&handed).await?;
             if let Some(message) = handed.misconfigured {
@@ -148,21 +134,30 @@ impl Turn<'_> {
         }
     }
 
-    /// What is claimed next, once its calls are reserved. Where each withdrawal is a call of its own, those that are
-    /// due go first, a few at a time.
-    async fn reserve(&self) -> Result<(Gate, u32), ReconcileError> {
-        let Self { context, campaign, account, gate, .. } = *self;
-        let Some(budget) = &account.budget else { return Ok((gate, account.batch)) };
+    /// One batch, from its call to its outcome.
+    pub(super) async fn hand_over_and_settle(
+        &self,
+        to: &Destination,
+        claimed: Vec<Claimed>,
+    ) -> Result<(Handed, Settled), ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        let provider = account.provider.as_ref();
+        let call = Call { context, campaign, provider, to, lease: &account.lease };
+        let handed = hand_over(&call, self.renderer, claimed, context.clock.now()).await?;
         let now = context.clock.now();
-        let most = i64::from(account.batch);
-        let due = pushes::due_calls(context.store, campaign.number, gate, now, most).await?;
-        if due.single > 0 {
-            let size = due.single.min(SINGLES);
-            budget.reserve(size).await?;
-            return Ok((Gate { enroll: false, ..gate }, size));
+        let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
+        info!(
+            campaign = campaign.number,
+            accepted = done.accepted,
+            refused = done.refused,
+            retry = done.retry,
+            in_doubt = done.in_doubt,
+            "settled"
+        );
+        if done.total() < handed.outcomes.len() as i64 {
+            return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
         }
-        budget.reserve(due.enroll.div_ceil(account.in_a_call)).await?;
-        Ok((gate, account.batch))
+        Ok((handed, done))
     }
 
     /// Waits for the account's next call if one is due.
@@ -199,7 +194,7 @@ impl Turn<'_> {
     }
 
     /// Sleeps until the next push is due if that is before the deadline.
-    async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
+    pub(super) async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
         let Some(due) = pushes::next_due(self.context.store, self.campaign.number, self.gate).await? else {
             return Ok(false);
         };
@@ -212,9 +207,6 @@ impl Turn<'_> {
         Ok(true)
     }
 }
-
-/// Withdrawals and updates that are claimed at once where each is a call of its own.
-const SINGLES: u32 = 8;
 
 /// Where one batch goes, and by what right.
 struct Call<'a> {
@@ -235,10 +227,10 @@ impl Call<'_> {
     }
 }
 
-struct Handed {
+pub(super) struct Handed {
     outcomes: Vec<Outcome>,
     /// The provider stops here; its pushes go back without having burned an attempt.
-    misconfigured: Option<String>,
+    pub(super) misconfigured: Option<String>,
     calls: u32,
     /// When the provider as a whole wants to be called again.
     come_back: Option<Duration>,

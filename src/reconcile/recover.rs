@@ -19,11 +19,12 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
     let account = open_provider(context, campaign).await?;
     let Account { provider, batch, lease, .. } = &account;
     let to = destination(campaign, &account);
+    let size = provider.looks_up_at_once(*batch);
     let work = async {
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
         loop {
-            let adopted = pushes::adopt(context.store, campaign.number, lease, after, *batch).await?;
+            let adopted = pushes::adopt(context.store, campaign.number, lease, after, size).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();

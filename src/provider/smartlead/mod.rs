@@ -30,6 +30,8 @@ pub(super) use client::Client;
 
 /// Requests under way at once: enough to use a minute's budget in spite of slow answers.
 const AT_ONCE: usize = 8;
+/// One export answers for all of them.
+const LOOKED_UP: u32 = 10_000;
 
 pub(super) struct SmartleadProvider<'c> {
     client: Client<'c>,
@@ -90,8 +92,12 @@ impl Provider for SmartleadProvider<'_> {
         Box::pin(async move { Ok(self.presences(to, items).await?) })
     }
 
-    fn at_once(&self, batch: u32) -> u32 {
-        batch.saturating_mul(AT_ONCE as u32)
+    fn at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn looks_up_at_once(&self, _batch: u32) -> u32 {
+        LOOKED_UP
     }
 
     fn learned(&self) -> Vec<Learned> {

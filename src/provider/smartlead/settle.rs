@@ -7,6 +7,8 @@ use super::wire::{self, Added};
 use crate::model::{OtherCampaigns, Verdict, domain_of};
 use crate::provider::{CallError, Item};
 
+/// So many of those who are missing are looked up before the others.
+const SAMPLE: usize = 3;
 const ELSEWHERE: &str = "another campaign at Smartlead holds this lead";
 
 impl SmartleadProvider<'_> {
@@ -41,11 +43,16 @@ impl SmartleadProvider<'_> {
         } else if !added.has_ids {
             self.by_roster(campaign, items, &missing, &mut verdicts).await;
         } else {
-            let reasons = missing.into_iter().map(|at| {
-                let (item, added) = (items[at], &added);
-                async move { (at, self.reason(campaign, item, added).await) }
-            });
-            let reasons = several(reasons.collect()).await;
+            // Where the first few are missing for no reason, so are the others: a batch was cut short, and is taken
+            // the next time.
+            let (first, others) = missing.split_at(missing.len().min(SAMPLE));
+            let mut reasons = self.reasons(campaign, items, first, &added).await;
+            let explained = |(_, verdict): &(usize, Verdict)| !matches!(verdict, Verdict::Retry { .. });
+            if reasons.iter().any(explained) {
+                reasons.extend(self.reasons(campaign, items, others, &added).await);
+            } else {
+                reasons.extend(others.iter().map(|at| (*at, unexplained())));
+            }
             reasons.into_iter().for_each(|(at, reason)| verdicts[at] = Some(reason));
         }
         let lost = || Verdict::InDoubt("Smartlead did not say what became of it".to_owned());
@@ -95,6 +102,18 @@ impl SmartleadProvider<'_> {
                 missing.iter().for_each(|at| verdicts[*at] = Some(Verdict::InDoubt(reason.clone())));
             }
         }
+    }
+
+    async fn reasons(
+        &self,
+        campaign: &str,
+        items: &[&Item],
+        missing: &[usize],
+        added: &Added,
+    ) -> Vec<(usize, Verdict)> {
+        let reasons =
+            missing.iter().map(|at| async { (*at, self.reason(campaign, items[*at], added).await) });
+        several(reasons.collect()).await
     }
 
     /// Why a contact silently did not arrive.
@@ -149,6 +168,10 @@ impl SmartleadProvider<'_> {
         if !found.campaigns.is_empty() && added.elsewhere.contains_key(&item.email) {
             return Ok(Verdict::Refused(ELSEWHERE.to_owned()));
         }
-        Ok(Verdict::Retry { after: None, reason: "Smartlead did not take it and gives no reason".to_owned() })
+        Ok(unexplained())
     }
+}
+
+fn unexplained() -> Verdict {
+    Verdict::Retry { after: None, reason: "Smartlead did not take it and gives no reason".to_owned() }
 }

@@ -3,5 +3,6 @@
 mod campaigns;
 mod feedback;
 mod leads;
+mod proof;
 mod simulator;
 mod story;
