@@ -72,7 +72,9 @@ fn declare(root: &Path) -> Outcome<()> {
     std::fs::create_dir_all(root.join("campaigns"))?;
     std::fs::write(
         root.join("outreach.yaml"),
-        format!("providers: {{ out: {{ kind: file, dir: outbox }} }}\ndaemon: {{ look_every: {LOOK_EVERY}s }}\n"),
+        format!(
+            "providers: {{ out: {{ kind: file, dir: outbox }} }}\ndaemon: {{ look_every: {LOOK_EVERY}s }}\n"
+        ),
     )?;
     std::fs::write(
         root.join("segments/some.yaml"),
