@@ -76,7 +76,7 @@ async fn what_changes_is_followed_and_a_bad_file_stops_nothing() {
     // A bad file: what runs goes on, and everybody is told.
     project.write("campaigns/first.yaml", &format!("{text}priorty: 3\n"));
     until("the diagnostics", || async {
-        let status = project.run(&["status"]).await.ended(0);
+        let status = project.run(&["status"]).await.ended(65);
         status.stdout.contains("there is no key `priorty`") && status.stderr.contains("priorty")
     })
     .await;
