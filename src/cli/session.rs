@@ -1,6 +1,7 @@
 //! What most commands begin with: the checked files and a migrated database.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use uuid::Uuid;
@@ -8,30 +9,46 @@ use uuid::Uuid;
 use super::exit::Coded;
 use super::{Exit, Globals, output};
 use crate::manifest::{self, Manifest};
-use crate::model::{Campaign, Clock as _, Project, Stop};
+use crate::model::{Campaign, Clock as _, Health, Project, Stop};
 use crate::provider::resolve_secret;
 use crate::reconcile::Context;
 use crate::store::embedded::Embedded;
 use crate::store::{DatabaseClock, Store, migrate, pauses};
 
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(2);
+
 /// A database, and the private server if it is ours.
 pub(super) struct Database {
     pub store: Store,
     /// Kept so that the server stays until the command is through.
-    _embedded: Option<Embedded>,
+    embedded: Option<Embedded>,
 }
 
 impl Database {
     /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
     pub(super) async fn open(globals: &Globals, project: Option<&Project>) -> anyhow::Result<Self> {
         if let Some(url) = url(globals, project)? {
-            return Ok(Self { store: Store::connect_url(&url).await?, _embedded: None });
+            return Ok(Self { store: Store::connect_url(&url).await?, embedded: None });
         }
         let (store, embedded) = Store::start_private(&globals.root).await?;
         if !migrate::is_current(&store).await? {
             migrate::run(&store).await?;
         }
-        Ok(Self { store, _embedded: Some(embedded) })
+        Ok(Self { store, embedded: Some(embedded) })
+    }
+
+    /// Looks after a private server for ever: one that has crashed is started again.
+    pub(super) async fn look_after(&self, health: &Health) {
+        let Some(embedded) = &self.embedded else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK_AFTER_EVERY).await;
+            if health.wanting().is_none() {
+                continue;
+            }
+            if let Err(error) = tokio::task::block_in_place(|| embedded.revive()) {
+                tracing::warn!(%error, "the private PostgreSQL does not start again");
+            }
+        }
     }
 
     /// As [`Database::open`], and the tables are there.
