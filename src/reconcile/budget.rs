@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use futures_util::future::BoxFuture;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
-use super::{Context, ReconcileError};
-use crate::model::Clock;
+use super::{Context, ReconcileError, held};
+use crate::model::{Clock, Stop};
 use crate::provider::Pace;
 use crate::store::{Store, rates};
 
@@ -23,6 +23,7 @@ pub(super) const RATE_PATIENCE: Duration = Duration::from_secs(61);
 pub(super) struct Budget<'c> {
     store: &'c Store,
     clock: &'c dyn Clock,
+    stop: &'c Stop,
     provider: String,
     per_minute: u32,
     /// Turns that have come and were not used yet.
@@ -34,6 +35,7 @@ impl<'c> Budget<'c> {
         Self {
             store: context.store,
             clock: context.clock,
+            stop: context.stop,
             provider: provider.to_owned(),
             per_minute,
             reserved: Arc::default(),
@@ -44,7 +46,14 @@ impl<'c> Budget<'c> {
     pub(super) async fn reserve(&self, calls: u32) -> Result<(), ReconcileError> {
         for _ in 0..calls {
             let turn = rates::take(self.store, &self.provider, self.per_minute, RATE_PATIENCE).await?;
-            sleep(turn.ok_or_else(|| ReconcileError::RateSpent(self.provider.clone()))?).await;
+            let wait = turn.ok_or_else(|| ReconcileError::RateSpent(self.provider.clone()))?;
+            let end = Instant::now() + wait;
+            while Instant::now() < end {
+                if self.stop.is_asked() {
+                    return Err(ReconcileError::Stopping);
+                }
+                sleep(held::POLL.min(end - Instant::now())).await;
+            }
             self.reserved.fetch_add(1, Ordering::SeqCst);
         }
         Ok(())

@@ -6,6 +6,7 @@ mod audience;
 mod cases;
 mod chaos;
 mod cli;
+mod contract;
 mod crash;
 mod daemon;
 mod demo;

@@ -69,8 +69,8 @@ impl<'a> Call<'a> {
         Self { method: Method::DELETE, path: path.into(), query: Vec::new(), body, at_once: false }
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
+    pub(super) fn with(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
+        self.query.push((name, format!("{value}")));
         self
     }
 

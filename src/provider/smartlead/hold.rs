@@ -54,11 +54,11 @@ impl SmartleadProvider<'_> {
     pub(super) async fn read_members(&self, campaign: &str) -> Result<Vec<Member>, CallError> {
         let text = self.client.text(Call::get(format!("campaigns/{campaign}/leads-export"))).await?;
         let rows = wire::csv(&text);
-        Ok(rows.into_iter().filter_map(member).collect())
+        Ok(rows.iter().filter_map(member).collect())
     }
 }
 
-fn member(row: BTreeMap<String, String>) -> Option<Member> {
+fn member(row: &BTreeMap<String, String>) -> Option<Member> {
     let cell = |name: &str| row.get(name).map(String::as_str).unwrap_or_default();
     let email = normalize_address(cell("email"));
     if email.is_empty() || cell("id").is_empty() {

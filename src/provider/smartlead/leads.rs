@@ -199,11 +199,10 @@ impl SmartleadProvider<'_> {
             (_, Withdrawal::Unsubscribe) => Call::post(format!("{path}/unsubscribe"), &nothing),
         };
         match self.client.json(call).await {
-            Ok(_) => Verdict::Accepted,
             Err(CallError::Gone(reason)) if reason.to_lowercase().contains("campaign") => {
                 verdict(CallError::Gone(reason))
             }
-            Err(CallError::Gone(_)) => Verdict::Accepted,
+            Ok(_) | Err(CallError::Gone(_)) => Verdict::Accepted,
             Err(error) => verdict(error),
         }
     }

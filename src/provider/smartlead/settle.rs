@@ -31,7 +31,9 @@ impl SmartleadProvider<'_> {
                 }
                 Err(error) => {
                     let error = verdict(error);
-                    elsewhere.into_iter().for_each(|at| verdicts[at] = Some(error.clone()));
+                    for at in elsewhere {
+                        verdicts[at] = Some(error.clone());
+                    }
                 }
             }
         }
@@ -53,7 +55,9 @@ impl SmartleadProvider<'_> {
             } else {
                 reasons.extend(others.iter().map(|at| (*at, unexplained())));
             }
-            reasons.into_iter().for_each(|(at, reason)| verdicts[at] = Some(reason));
+            for (at, reason) in reasons {
+                verdicts[at] = Some(reason);
+            }
         }
         let lost = || Verdict::InDoubt("Smartlead did not say what became of it".to_owned());
         verdicts.into_iter().map(|verdict| verdict.unwrap_or_else(lost)).collect()
@@ -99,7 +103,9 @@ impl SmartleadProvider<'_> {
             }
             Err(error) => {
                 let reason = format!("the roster could not be read: {error}");
-                missing.iter().for_each(|at| verdicts[*at] = Some(Verdict::InDoubt(reason.clone())));
+                for at in missing {
+                    verdicts[*at] = Some(Verdict::InDoubt(reason.clone()));
+                }
             }
         }
     }
@@ -150,13 +156,8 @@ impl SmartleadProvider<'_> {
                         .is_some_and(|listed| listed.trim_start_matches('@') == target)
                 });
                 if listed {
-                    return Ok(Verdict::Refused(format!(
-                        "on Smartlead's block list as {}",
-                        match target == domain {
-                            true => "a domain",
-                            false => "an address",
-                        }
-                    )));
+                    let kind = if target == domain { "a domain" } else { "an address" };
+                    return Ok(Verdict::Refused(format!("on Smartlead's block list as {kind}")));
                 }
             }
         }

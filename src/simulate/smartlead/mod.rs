@@ -232,15 +232,15 @@ impl Shared {
         self.world().go_on_to(now);
     }
 
-    /// One API call; `None` breaks the connection, `Some(None)` never answers.
-    fn api(&self, request: &Request, key: Option<&str>) -> Option<Option<Reply>> {
+    /// One API call.
+    fn api(&self, request: &Request, key: Option<&str>) -> Outcome {
         self.catch_up();
         let now = self.clock.now();
         let mut world = self.world();
         let (answer, fault) = self.behave(&mut world, request, key, now);
         let status = match &answer {
-            Some(Some(reply)) => reply.status,
-            _ => 0,
+            Outcome::Answered(reply) => reply.status,
+            Outcome::Silent | Outcome::Broken => 0,
         };
         world.calls.push(Call {
             method: request.method.clone(),
@@ -258,14 +258,14 @@ impl Shared {
         request: &Request,
         key: Option<&str>,
         now: DateTime<Utc>,
-    ) -> (Option<Option<Reply>>, Option<Fault>) {
+    ) -> (Outcome, Option<Fault>) {
         let (headers, over) = lock(&self.limiter).take(now);
         if key.is_none() || self.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
-            return (Some(Some(Reply::json(401, json!({ "message": "Invalid API Key" })))), None);
+            return (Outcome::Answered(Reply::json(401, json!({ "message": "Invalid API Key" }))), None);
         }
         if over {
             let reply = lock(&self.limiter).refusal(world.readings.limit, headers);
-            return (Some(Some(reply)), None);
+            return (Outcome::Answered(reply), None);
         }
         let fault = lock(&self.faults).of_request(world.dice.throw(10_000));
         let answered = |world: &mut World, partial| {
@@ -276,32 +276,41 @@ impl Shared {
         };
         let failure = || Reply::refused("Something went wrong, please try again");
         let answer = match fault {
-            Some(Fault::Drop) => None,
+            Some(Fault::Drop) => Outcome::Broken,
             Some(Fault::DropAfter) => {
                 answered(world, false);
-                None
+                Outcome::Broken
             }
             Some(Fault::Timeout) => {
                 answered(world, false);
-                Some(None)
+                Outcome::Silent
             }
             Some(Fault::TooMany) => {
                 let mut reply = lock(&self.limiter).refusal(world.readings.limit, headers);
                 reply.headers.retain(|(name, _)| *name != "retry-after");
                 reply.headers.push(("retry-after", "1".to_owned()));
-                Some(Some(reply))
+                Outcome::Answered(reply)
             }
-            Some(Fault::Refusal) => Some(Some(failure())),
+            Some(Fault::Refusal) => Outcome::Answered(failure()),
             Some(Fault::RefusalAfter) => {
                 answered(world, false);
-                Some(Some(failure()))
+                Outcome::Answered(failure())
             }
-            Some(Fault::Away) => Some(Some(Reply::text(503, "Service Unavailable"))),
-            Some(Fault::Partial) => Some(Some(answered(world, true))),
-            Some(Fault::HookTwice | Fault::HookLost) | None => Some(Some(answered(world, false))),
+            Some(Fault::Away) => Outcome::Answered(Reply::text(503, "Service Unavailable")),
+            Some(Fault::Partial) => Outcome::Answered(answered(world, true)),
+            Some(Fault::HookTwice | Fault::HookLost) | None => Outcome::Answered(answered(world, false)),
         };
         (answer, fault)
     }
+}
+
+/// What the caller gets to see of a call.
+enum Outcome {
+    Answered(Reply),
+    /// No answer, for ever.
+    Silent,
+    /// The connection breaks.
+    Broken,
 }
 
 /// Errors as the guide shows them, where that reading is asked for.
@@ -347,12 +356,12 @@ async fn call(
     let mut request = request(method.as_str(), path, query, body);
     let key = request.query.remove("api_key");
     match shared.api(&request, key.as_deref()) {
-        Some(Some(reply)) => http(reply),
-        Some(None) => {
+        Outcome::Answered(reply) => http(reply),
+        Outcome::Silent => {
             tokio::time::sleep(FOR_EVER).await;
             http(Reply::text(504, ""))
         }
-        None => {
+        Outcome::Broken => {
             cut.cut();
             http(Reply::text(500, ""))
         }

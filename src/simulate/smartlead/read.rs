@@ -40,7 +40,7 @@ impl World {
             .iter()
             .skip(offset as usize)
             .take(limit as usize)
-            .filter_map(|(lead, member)| Some(self.row(**lead, self.leads.get(lead)?, member)))
+            .filter_map(|(lead, member)| Some(Self::row(**lead, self.leads.get(lead)?, member)))
             .collect();
         Ok(Reply::ok(match self.readings.roster {
             Roster::Data => json!({
@@ -62,7 +62,7 @@ impl World {
         }
     }
 
-    fn row(&self, id: i64, lead: &Lead, member: &Member) -> Value {
+    fn row(id: i64, lead: &Lead, member: &Member) -> Value {
         let mut record = record(id, lead);
         // The lead's own mark is set by either kind of unsubscription.
         record["is_unsubscribed"] = json!(lead.unsubscribed || member.unsubscribed);

@@ -143,7 +143,7 @@ async fn a_webhook_counts_once_and_only_when_it_is_genuine() {
     let store = story.db.store();
     let stop = Stop::default();
     let context = Context {
-        store: &store,
+        store,
         manifest: &manifest,
         clock: &SystemClock,
         root: story.root(),

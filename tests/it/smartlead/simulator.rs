@@ -25,7 +25,7 @@ async fn ready(smartlead: &Smartlead) -> i64 {
     id
 }
 
-fn leads(emails: &[&str], settings: Value) -> Value {
+fn leads(emails: &[&str], settings: &Value) -> Value {
     let leads: Vec<Value> = emails.iter().map(|email| json!({ "email": email, "first_name": "F" })).collect();
     json!({ "lead_list": leads, "settings": settings })
 }
@@ -73,7 +73,7 @@ async fn what_it_does_not_know_it_refuses_in_the_words_of_the_real_one() {
     let many: Vec<String> = (0..401).map(|n| format!("p{n}@c.example")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(
-        smartlead.call("POST", &format!("campaigns/{id}/leads"), leads(&many, json!({}))).await.0,
+        smartlead.call("POST", &format!("campaigns/{id}/leads"), leads(&many, &json!({}))).await.0,
         400
     );
     assert_eq!(smartlead.call("GET", "campaigns/1", json!({})).await.0, 404);
@@ -96,14 +96,16 @@ async fn words_to_write_are_not_words_to_read_and_counters_mislead() {
     assert_eq!(steps[1]["seq_delay_details"], json!({ "delayInDays": 3 }));
 
     let other = smartlead.campaign("another").await;
-    smartlead.call("POST", &format!("campaigns/{other}/leads"), leads(&["there@c.example"], json!({}))).await;
+    smartlead
+        .call("POST", &format!("campaigns/{other}/leads"), leads(&["there@c.example"], &json!({})))
+        .await;
     let path = format!("campaigns/{id}/leads");
     let new_only = json!({ "ignore_duplicate_leads_in_other_campaign": true, "return_lead_ids": true });
-    let (_, said) = smartlead.call("POST", &path, leads(&["there@c.example"], new_only.clone())).await;
+    let (_, said) = smartlead.call("POST", &path, leads(&["there@c.example"], &new_only)).await;
     assert_eq!((said["upload_count"].as_i64(), said["total_leads"].as_i64()), (Some(1), Some(0)));
     assert!(said["emailToLeadIdMap"]["existingLeadsInOtherCampaigns"]["there@c.example"].is_string());
     smartlead.reading("duplicates=allow");
-    let (_, said) = smartlead.call("POST", &path, leads(&["there@c.example"], new_only)).await;
+    let (_, said) = smartlead.call("POST", &path, leads(&["there@c.example"], &new_only)).await;
     assert_eq!(said["total_leads"], 1, "the other reading");
     let (_, found) = smartlead.call("GET", "leads?email=there@c.example", json!({})).await;
     assert_eq!(found["lead_campaign_data"].as_array().unwrap().len(), 2, "one lead, two campaigns");
@@ -119,7 +121,7 @@ async fn a_roster_is_late_and_a_limit_holds() {
     let smartlead = Smartlead::with(options).await;
     let id = ready(&smartlead).await;
     let path = format!("campaigns/{id}/leads");
-    smartlead.call("POST", &path, leads(&["a@b.example"], json!({}))).await;
+    smartlead.call("POST", &path, leads(&["a@b.example"], &json!({}))).await;
     assert_eq!(smartlead.call("GET", &path, json!({})).await.1["total_leads"], "0");
     smartlead.advance(301);
     assert_eq!(smartlead.call("GET", &path, json!({})).await.1["total_leads"], "1");
@@ -146,7 +148,7 @@ async fn faults_do_what_they_say() {
         [("drop", 0), ("drop-after", 1), ("timeout", 1), ("429", 0), ("500", 0), ("500-after", 1), ("503", 0)]
     {
         smartlead.faults(&format!("{fault}=100%"));
-        let body = leads(&[&format!("{fault}@b.example")], json!({}));
+        let body = leads(&[&format!("{fault}@b.example")], &json!({}));
         let sent =
             client().post(&url).timeout(std::time::Duration::from_millis(500)).json(&body).send().await;
         let broken = ["drop", "drop-after", "timeout"].contains(&fault);
@@ -158,7 +160,7 @@ async fn faults_do_what_they_say() {
     smartlead.faults("partial=100%");
     client()
         .post(&url)
-        .json(&leads(&["a@b.example", "c@b.example", "d@b.example"], json!({})))
+        .json(&leads(&["a@b.example", "c@b.example", "d@b.example"], &json!({})))
         .send()
         .await
         .unwrap();
@@ -171,7 +173,7 @@ async fn mails_leave_on_its_own_clock_and_people_do_something() {
     let smartlead = Smartlead::start().await;
     let id = ready(&smartlead).await;
     let people = ["quiet@c.example", "bounce@c.example", "reply@c.example", "unsubscribe@c.example"];
-    smartlead.call("POST", &format!("campaigns/{id}/leads"), leads(&people, json!({}))).await;
+    smartlead.call("POST", &format!("campaigns/{id}/leads"), leads(&people, &json!({}))).await;
     smartlead.advance(60);
     assert_eq!(smartlead.get("mails"), json!([]), "not started");
     smartlead.call("POST", &format!("campaigns/{id}/status"), json!({ "status": "START" })).await;
@@ -215,7 +217,7 @@ async fn webhooks_are_signed_and_tried_again() {
     let hook = json!({ "id": null, "name": "ours", "webhook_url": url, "event_types": ["EMAIL_SENT", "LEAD_UNSUBSCRIBED"], "categories": ["Interested"] });
     assert_eq!(smartlead.call("POST", &format!("campaigns/{id}/webhooks"), hook).await.0, 200);
     smartlead
-        .call("POST", &format!("campaigns/{id}/leads"), leads(&["unsubscribe@c.example"], json!({})))
+        .call("POST", &format!("campaigns/{id}/leads"), leads(&["unsubscribe@c.example"], &json!({})))
         .await;
     smartlead.call("POST", &format!("campaigns/{id}/status"), json!({ "status": "START" })).await;
     smartlead.advance(3 * 3600);
