@@ -115,6 +115,9 @@ async fn pass<'a>(
     let what = if planned.blocked.is_some() { Record::Stops } else { Record::Everything };
     let recorded = plan.record(campaign, &planned, what, &pass, planner).await?;
     info!(campaign = campaign.number, run.id = %pass.id, pushes = recorded, "recorded");
+    if recorded >= pushes::MANY {
+        pushes::take_statistics(context.store).await?;
+    }
 
     let pushed = push::all_due(context, campaign, order.patience).await;
     let (outcome, message) = conclusion(&planned, &pushed);

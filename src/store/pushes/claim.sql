@@ -11,7 +11,7 @@ due as (
       and p.settled_at is null
       and p.state in ('recorded', 'retry')
       and (p.not_before is null or p.not_before <= $4)
-    order by p.employee_id
+    order by p.place
     limit $5
     for update of p
 ),
