@@ -55,16 +55,25 @@ async fn hand_over_due(
     let (provider, size, lease) = open_provider(context, campaign).await?;
     let renderer = FieldRenderer::new(campaign);
     let to = destination(campaign);
+    let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
     let work = async {
         let deadline = Instant::now() + patience;
+        let mut unsettled: Vec<Outcome> = Vec::new();
         loop {
-            let now = context.clock.now();
-            let batch = pushes::claim(context.store, campaign.number, &lease, now, size).await?;
-            pushed.stopped += batch.dropped;
-            if batch.pushes.is_empty() {
-                if batch.dropped > 0 {
-                    continue;
-                }
+            // While one batch is settled the next one is handed over: neither waits for the other.
+            let (done, handed) = tokio::join!(
+                settle(context, campaign, &lease, &unsettled),
+                next_batch(context, campaign, size, &call, &renderer)
+            );
+            pushed.settled += done?;
+            let handed = handed?;
+            pushed.stopped += handed.dropped;
+            unsettled = handed.outcomes;
+            if let Some(message) = handed.misconfigured {
+                pushed.settled += settle(context, campaign, &lease, &unsettled).await?;
+                return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
+            }
+            if unsettled.is_empty() && handed.dropped == 0 {
                 if wait_for_due(context, campaign, deadline).await? {
                     continue;
                 }
@@ -72,30 +81,50 @@ async fn hand_over_due(
                 pushed.settled.retry = pushes::put_off(context.store, campaign.number).await?;
                 return Ok(());
             }
-            let call = Call { provider: provider.as_ref(), to: &to, lease: &lease };
-            let handed = hand_over(&call, &renderer, batch.pushes, context.clock.now()).await?;
-            let now = context.clock.now();
-            let done = pushes::settle(context.store, campaign, &lease, now, &handed.outcomes).await?;
-            info!(
-                campaign = campaign.number,
-                accepted = done.accepted,
-                refused = done.refused,
-                retry = done.retry,
-                in_doubt = done.in_doubt,
-                "settled"
-            );
-            if done.total() < handed.outcomes.len() as i64 {
-                return Err(ReconcileError::LeaseLost(lease.name.clone()));
-            }
-            pushed.settled += done;
-            if let Some(message) = handed.misconfigured {
-                return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
-            }
         }
     };
     let result = held::while_held(context, &lease, work).await;
     held::give_back(context, &lease).await;
     result
+}
+
+/// Claims the pushes of one provider call and hands them over.
+async fn next_batch(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    size: u32,
+    call: &Call<'_>,
+    renderer: &FieldRenderer,
+) -> Result<Handed, ReconcileError> {
+    let now = context.clock.now();
+    let batch = pushes::claim(context.store, campaign.number, call.lease, now, size).await?;
+    let mut handed = hand_over(call, renderer, batch.pushes, context.clock.now()).await?;
+    handed.dropped = batch.dropped;
+    Ok(handed)
+}
+
+async fn settle(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    lease: &Lease,
+    outcomes: &[Outcome],
+) -> Result<Settled, ReconcileError> {
+    if outcomes.is_empty() {
+        return Ok(Settled::default());
+    }
+    let done = pushes::settle(context.store, campaign, lease, context.clock.now(), outcomes).await?;
+    info!(
+        campaign = campaign.number,
+        accepted = done.accepted,
+        refused = done.refused,
+        retry = done.retry,
+        in_doubt = done.in_doubt,
+        "settled"
+    );
+    if done.total() < outcomes.len() as i64 {
+        return Err(ReconcileError::LeaseLost(lease.name.clone()));
+    }
+    Ok(done)
 }
 
 /// Sleeps until the next push is due if that is before the deadline.
@@ -134,6 +163,8 @@ impl Call<'_> {
 
 struct Handed {
     outcomes: Vec<Outcome>,
+    /// Pushes that a stop took back before.
+    dropped: i64,
     /// The provider stops here; its pushes go back without having burned an attempt.
     misconfigured: Option<String>,
 }
@@ -144,7 +175,7 @@ async fn hand_over(
     pushes: Vec<Claimed>,
     now: DateTime<Utc>,
 ) -> Result<Handed, ReconcileError> {
-    let mut handed = Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None };
+    let mut handed = Handed { outcomes: Vec::with_capacity(pushes.len()), dropped: 0, misconfigured: None };
     let mut items = Vec::with_capacity(pushes.len());
     let mut attempts = Vec::with_capacity(pushes.len());
     for push in pushes {
