@@ -1,0 +1,71 @@
+//! What people want, in the words of their languages. A language is a file of phrases.
+
+mod elsewhere;
+mod english;
+mod russian;
+
+use std::sync::LazyLock;
+
+use super::super::words::{self, Phrases, Words};
+
+/// Signs of an intent, as written in the language files.
+pub(super) type Phrase = &'static str;
+
+static LEAVE_ME_ALONE: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[english::LEAVE_ME_ALONE, russian::LEAVE_ME_ALONE, elsewhere::LEAVE_ME_ALONE]));
+static IN_FEW_WORDS: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[english::IN_FEW_WORDS, russian::IN_FEW_WORDS, elsewhere::IN_FEW_WORDS]));
+static REQUESTS: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[english::REQUESTS, russian::REQUESTS, elsewhere::REQUESTS]));
+static DECLINES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::DECLINES, russian::DECLINES]));
+static LEFT: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::LEFT, russian::LEFT, elsewhere::LEFT]));
+static AWAY: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::AWAY, russian::AWAY, elsewhere::AWAY]));
+static SOURCE: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::SOURCE, russian::SOURCE]));
+
+/// Beyond this many words, a bare "stop" or "remove" is about something else.
+const FEW: usize = 7;
+/// Words that turn what follows into its opposite.
+const NEGATIONS: &[&str] = &["not", "don't", "dont", "didn't", "never", "won't", "wouldn't", "cannot", "can't", "не", "никогда"];
+
+/// The phrase that asks to be written to no more.
+pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
+    let meant = LEAVE_ME_ALONE.find(words, |words, hit| {
+        // A phrase that carries its own "not" means it.
+        NEGATIONS.iter().any(|not| hit.phrase.split([' ', '|']).any(|word| word == *not))
+            || !words::stands_before(words, hit.at, 2, NEGATIONS)
+    });
+    let few = || (words.count() <= FEW).then(|| IN_FEW_WORDS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS)));
+    meant.or_else(|| few().flatten()).map(|hit| hit.phrase)
+}
+
+/// The phrase that asks for something.
+pub(super) fn request(words: &Words) -> Option<Phrase> {
+    REQUESTS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS)).map(|hit| hit.phrase)
+}
+
+/// The phrase that says no without more.
+pub(super) fn decline(words: &Words) -> Option<Phrase> {
+    DECLINES.find(words, |_, _| true).map(|hit| hit.phrase)
+}
+
+/// Where did you get my address?
+pub(super) fn asks_for_source(words: &Words) -> Option<Phrase> {
+    SOURCE.find(words, |_, _| true).map(|hit| hit.phrase)
+}
+
+/// A phrase of automatic answers near the beginning.
+pub(super) fn away(words: &Words) -> Option<Phrase> {
+    const BEGINNING: usize = 60;
+    AWAY.find(words, |_, hit| hit.at < BEGINNING).map(|hit| hit.phrase)
+}
+
+pub(super) fn left_company(said: &str) -> bool {
+    LEFT.find(&Words::of(said), |_, _| true).is_some()
+}
+
+/// Questions of manners want no answer.
+pub(super) fn is_polite(sentence: &[String]) -> bool {
+    const MANNERS: &[&str] = &["how are you", "how are things", "how do you do", "как дела", "how is it going", "how's it going"];
+    let text = sentence.join(" ");
+    MANNERS.iter().any(|manners| text.starts_with(manners))
+}
