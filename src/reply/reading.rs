@@ -68,7 +68,7 @@ pub struct Delivery {
     pub action: Action,
     /// Enhanced status code (RFC 3463), the most specific one that the report holds.
     pub status: Option<String>,
-    /// Whether the address is dead; `None` where the report does not say.
+    /// Whether the address is known to be dead; `None` where it was reached.
     pub hard: Option<bool>,
     /// What the server said.
     pub diagnostic: String,

@@ -163,13 +163,12 @@ fn headers_begin(lower: &[String], at: usize) -> bool {
 
 /// How many lines the attribution takes that begins here.
 fn attribution(lower: &[String], at: usize) -> Option<usize> {
-    let first = lower[at].as_str();
-    if first.is_empty() {
+    if !lower[at].contains('@') && !begins_attribution(&lower[at]) {
         return None;
     }
     let mut joined = String::new();
     for (index, line) in lower[at..].iter().take(4).enumerate() {
-        if line.is_empty() || is_quoted(line) {
+        if line.is_empty() || is_quoted(line) || (index > 0 && begins_attribution(line)) {
             return None;
         }
         joined.push_str(line);
@@ -186,6 +185,15 @@ fn attribution(lower: &[String], at: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// `On Mon, 2 Nov`, `02.11.2026`, `Monday, 2 November`.
+fn begins_attribution(line: &str) -> bool {
+    const BEGINNINGS: &[&str] = &["on ", "le ", "am ", "el ", "il ", "em ", "op ", "den ", "w dniu ", "в ", "от "];
+    let dated = line.bytes().any(|byte| byte.is_ascii_digit());
+    let begins = BEGINNINGS.iter().any(|beginning| line.starts_with(beginning));
+    let by_day = line.split_once(',').is_some_and(|(day, _)| day.len() < 24 && day.chars().all(char::is_alphabetic));
+    dated && (begins || by_day || line.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn unquoted_after(lower: &[String], from: usize) -> usize {
@@ -209,6 +217,7 @@ mod tests {
             ("> Hi\nYes\n> And?\nNo", "Yes\nNo"),
             ("Да\n\n02.11.2026, 09:00, \"Отдел продаж\" <rep@s.example>:\n> Привет", "Да"),
             ("Да\n\nПонедельник, 2 ноября 2026, 9:00 +03:00 от Rep <rep@s.example>:\nПривет", "Да"),
+            ("Call me at 5\n02.11.2026 14:20 пользователь \"rep@s.example\" <\nrep@s.example> написал:\n> Hi", "Call me at 5"),
             ("Ok\n\n-----Original Message-----\nFrom: Rep\n\nHi", "Ok"),
             ("Ok\n\nFrom: Rep <rep@s.example>\nSent: Monday\nTo: Anna\nSubject: Hi\n\nHi", "Ok"),
             ("Ok\n________________________________\nОт: Rep\nОтправлено: вчера\nКому: Анна\n\nHi", "Ok"),

@@ -12,11 +12,10 @@ pub(super) struct Code {
 }
 
 impl Code {
-    /// Says nothing beyond its class: x.0.0, "other address status", "other protocol status" and the like.
-    fn is_vague(self) -> bool {
-        self.subject == 0 || self.detail == 0
+    /// Says more than its class: not x.0.0, "other address status", "other protocol status" and the like.
+    fn is_telling(self) -> bool {
+        self.subject != 0 && self.detail != 0
     }
-
 
     /// The mail or its sender was refused, or the mailbox was full: nothing against the address.
     fn spares_address(self) -> bool {
@@ -93,38 +92,35 @@ pub(super) fn reply_code(text: &str) -> Option<u16> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub status: Option<String>,
-    pub hard: Option<bool>,
+    /// Whether the address is known to be dead.
+    pub hard: bool,
 }
 
 /// The most telling code of a status field and of what the server said, and whether the address is dead.
 pub(super) fn verdict(status: &str, diagnostic: &str) -> Verdict {
     let declared = codes(status).into_iter().next();
     let said = codes(diagnostic);
-    let telling = said.iter().copied().find(|code| !code.is_vague());
+    let telling = said.iter().copied().find(|code| code.is_telling());
     let code = match declared {
-        Some(code) if !code.is_vague() && code != (Code { class: 5, subject: 5, detail: 0 }) => Some(code),
+        Some(code) if code.is_telling() => Some(code),
         _ => telling.or(declared).or_else(|| said.first().copied()),
     };
     Verdict { status: code.map(|code| code.to_string()), hard: hard(code, &said, diagnostic) }
 }
 
-fn hard(code: Option<Code>, said: &[Code], diagnostic: &str) -> Option<bool> {
-    if said.iter().any(|code| code.spares_address()) || code.is_some_and(|code| code.spares_address() || code.class == 4) {
-        return Some(false);
+fn hard(code: Option<Code>, said: &[Code], diagnostic: &str) -> bool {
+    let spared = |code: Code| code.spares_address() || code.class == 4;
+    if said.iter().copied().any(Code::spares_address) || code.is_some_and(spared) {
+        return false;
     }
     if code.is_some_and(Code::kills_address) {
-        return Some(true);
+        return true;
     }
-    let words = hear(diagnostic);
-    let routing = code.is_some_and(|code| code.subject == 4);
-    match (code, words) {
+    match (code, hear(diagnostic)) {
         // A domain that does not exist is reported under routing by some.
-        (Some(code), _) if !code.is_vague() && !routing => Some(false),
-        (Some(_), Some(Words::NoHost)) => Some(true),
-        (Some(_), _) if routing => Some(false),
-        (_, Some(Words::Dead | Words::NoHost)) => Some(true),
-        (_, Some(Words::Alive)) | (Some(_), None) => Some(false),
-        (None, None) => reply_code(diagnostic).map(|_| false),
+        (Some(code), words) if code.subject == 4 => words == Some(Words::NoHost),
+        (Some(code), _) if code.is_telling() => false,
+        (_, words) => matches!(words, Some(Words::Dead | Words::NoHost)),
     }
 }
 
@@ -144,8 +140,8 @@ const SAYINGS: &[(Words, &[&str])] = &[
             "exceeded quota", "exceeds quota", "exceed the quota", "disk quota", "exceeded storage", "mailbox exceeds", "mailbox size",
             "out of storage", "insufficient storage", "not enough space", "too large", "too big", "size limit", "message size",
             "maximum size", "spam", "blacklist", "blocklist", "block list", "blocked", "reputation", "spamhaus", "dmarc", "dkim",
-            "spf ", "relay", "greylist", "try again", "temporar", "too many", "policy", "timed out", "timeout", "queue too long",
-            "expired", "not permitted", "virus", "authenticat", "переполнен", "квот", "спам", "временн",
+            "spf ", "relay", "greylist", "try again later", "temporar", "too many", "policy", "timed out", "timeout", "queue too long",
+            "expired", "not permitted", "authenticat", "переполнен", "квот", "спам", "временн",
         ],
     ),
     (
@@ -162,7 +158,7 @@ const SAYINGS: &[(Words, &[&str])] = &[
         Words::Dead,
         &[
             "user unknown", "unknown user", "unknown or illegal", "no such user", "no such recipient", "no such address",
-            "no such mailbox", "no such account", "no mailbox", "does not exist", "doesn't exist", "not exist", "unknown recipient",
+            "no such mailbox", "no such account", "no mailbox", "does not exist", "doesn't exist", "unknown recipient",
             "recipient unknown", "unknown address", "address unknown", "addressee unknown", "unknown local", "unknown mailbox",
             "invalid recipient", "invalid mailbox", "invalid address", "invalid user", "invalid final delivery userid",
             "recipient address rejected", "recipient not found", "recipnotfound", "user not found", "mailbox not found",
@@ -202,22 +198,22 @@ mod tests {
     #[test]
     fn hard_and_soft_follow_the_table() {
         for (status, said, expected, hard) in [
-            ("5.1.1", "", Some("5.1.1"), Some(true)),
-            ("5.1.10 (null MX)", "", Some("5.1.10"), Some(true)),
-            ("5.2.1", "550 disabled", Some("5.2.1"), Some(true)),
-            ("5.2.2", "mailbox full", Some("5.2.2"), Some(false)),
-            ("5.7.1", "550 5.7.1 user unknown", Some("5.7.1"), Some(false)),
-            ("5.1.1", "550 5.7.26 unauthenticated", Some("5.1.1"), Some(false)),
-            ("4.4.7", "expired", Some("4.4.7"), Some(false)),
-            ("5.0.0", "550 Unknown user anna", Some("5.0.0"), Some(true)),
-            ("5.0.0", "5.1.0 - Unknown address error 550-'5.2.2 <a@x.example>... Mailbox Full'", Some("5.2.2"), Some(false)),
-            ("5.4.4", "554 5.4.4 SMTPSEND.DNS.NonExistentDomain", Some("5.4.4"), Some(true)),
-            ("5.4.6", "too many hops", Some("5.4.6"), Some(false)),
-            ("5.0.0", "", Some("5.0.0"), Some(false)),
-            ("", "554 delivery error: dd This user doesn't have a x.example account", None, Some(true)),
-            ("", "554 go away", None, Some(false)),
-            ("", "it did not work", None, None),
-            ("", "host [5.1.1.2] said no; version 4.80", None, None),
+            ("5.1.1", "", Some("5.1.1"), true),
+            ("5.1.10 (null MX)", "", Some("5.1.10"), true),
+            ("5.2.1", "550 disabled", Some("5.2.1"), true),
+            ("5.2.2", "mailbox full", Some("5.2.2"), false),
+            ("5.7.1", "550 5.7.1 user unknown", Some("5.7.1"), false),
+            ("5.1.1", "550 5.7.26 unauthenticated", Some("5.1.1"), false),
+            ("4.4.7", "expired", Some("4.4.7"), false),
+            ("5.0.0", "550 Unknown user anna", Some("5.0.0"), true),
+            ("5.0.0", "5.1.0 - Unknown address error 550-'5.2.2 <a@x.example>... Mailbox Full'", Some("5.2.2"), false),
+            ("5.4.4", "554 5.4.4 SMTPSEND.DNS.NonExistentDomain", Some("5.4.4"), true),
+            ("5.4.6", "too many hops", Some("5.4.6"), false),
+            ("5.0.0", "", Some("5.0.0"), false),
+            ("", "554 delivery error: dd This user doesn't have a x.example account", None, true),
+            ("", "554 go away", None, false),
+            ("", "it did not work", None, false),
+            ("", "host [5.1.1.2] said no; version 4.80", None, false),
         ] {
             let verdict = verdict(status, said);
             assert_eq!((verdict.status.as_deref(), verdict.hard), (expected, hard), "{status} {said}");

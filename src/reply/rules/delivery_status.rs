@@ -115,14 +115,16 @@ fn delivery(
         Some((kind, text)) if kind.len() < 20 && !kind.contains(' ') => text.trim(),
         _ => diagnostic,
     };
-    let mut heard = diagnostic.to_owned();
+    let mut verdict = status::verdict(declared, diagnostic);
     if !status::speaks(diagnostic) && status::codes(diagnostic).is_empty() {
-        heard.push('\n');
-        heard.push_str(&notice::words_about(mail, &address, only_one));
+        // The fields say little, the text for people may say more.
+        let told = format!("{diagnostic}\n{}", notice::words_about(mail, &address, only_one));
+        let told = status::verdict(declared, &told);
+        verdict.hard = told.hard;
+        verdict.status = verdict.status.or(told.status);
     }
-    let verdict = status::verdict(declared, &heard);
     let hard = match action {
-        Action::Failed => verdict.hard,
+        Action::Failed => Some(verdict.hard),
         Action::Delayed => Some(false),
         _ => None,
     };

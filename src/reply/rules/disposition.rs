@@ -28,7 +28,7 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
             forwarded_to: None,
             action: Action::Failed,
             status: verdict.status,
-            hard: verdict.hard.or(Some(false)),
+            hard: Some(verdict.hard),
             diagnostic: disposition.clone(),
         });
         return Some(Finding::new(Kind::Bounce, REFUSED, disposition).about(refused.into_iter().collect()));

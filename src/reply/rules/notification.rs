@@ -57,8 +57,8 @@ fn bounced(bounce: &Value, address: String, recipient: &Value) -> Delivery {
     let diagnostic = text("diagnosticCode");
     let verdict = status::verdict(text("status"), diagnostic);
     let hard = match (bounce["bounceType"].as_str(), bounce["bounceSubType"].as_str()) {
-        (Some("Permanent"), Some("NoEmail" | "Suppressed" | "OnAccountSuppressionList")) => Some(true),
-        (Some("Transient"), _) => Some(false),
+        (Some("Permanent"), Some("NoEmail" | "Suppressed" | "OnAccountSuppressionList")) => true,
+        (Some("Transient"), _) => false,
         _ => verdict.hard,
     };
     Delivery {
@@ -66,7 +66,7 @@ fn bounced(bounce: &Value, address: String, recipient: &Value) -> Delivery {
         forwarded_to: None,
         action: Action::Failed,
         status: verdict.status,
-        hard,
+        hard: Some(hard),
         diagnostic: diagnostic.to_owned(),
     }
 }

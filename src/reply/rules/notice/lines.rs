@@ -50,6 +50,7 @@ pub(super) fn recipients(mail: &Mail<'_>, notice: &str, below: &str) -> Vec<Stri
             best = later;
         }
     }
+    best.sort_by_key(|candidate| std::cmp::Reverse(candidate.weight));
     best.truncate(MOST);
     best.into_iter().map(|candidate| candidate.address).collect()
 }
@@ -110,7 +111,7 @@ fn mention(line: &str, span: Span, in_list: bool, previous: &str) -> i32 {
     let fails = FAILURES.is_match(line);
     if near.starts_with("to") && near.len() <= 3 {
         // `To: x` of a copied header, or `To:<x>:` as the title of what follows.
-        return if after.starts_with(':') { 30 } else { 12 };
+        return if after.starts_with(':') { 30 } else { 4 };
     }
     match (label, other) {
         (Some(label), Some(other)) if label < other => -10,

@@ -48,8 +48,8 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
         .map(|address| {
             let said = words_about(mail, &address, only_one);
             let verdict = status::verdict("", &said);
-            let (action, hard) =
-                if is_delayed { (Action::Delayed, Some(false)) } else { (Action::Failed, verdict.hard) };
+            let (action, hard) = if is_delayed { (Action::Delayed, false) } else { (Action::Failed, verdict.hard) };
+            let hard = Some(hard);
             Delivery { address, forwarded_to: None, action, status: verdict.status, hard, diagnostic: shown(&said) }
         })
         .collect();
