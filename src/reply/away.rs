@@ -14,6 +14,8 @@ const REACH: usize = 6;
 /// An absence is not longer than this, and a date before the mail by more than that belongs to the next year.
 const LONGEST_DAYS: i64 = 400;
 const PAST_DAYS: i64 = 45;
+/// A date without a year is not further ahead than this.
+const AHEAD_DAYS: i64 = 200;
 
 const MONTHS: &[(&str, u32)] = &[
     ("jan", 1), ("янв", 1), ("ene", 1), ("janv", 1), ("feb", 2), ("фев", 2), ("fév", 2), ("mar", 3), ("мар", 3), ("mär", 3),
@@ -141,7 +143,9 @@ fn dated(year: Option<i32>, month: u32, day: u32, written: Option<NaiveDate>) ->
     let written = written?;
     let this_year = NaiveDate::from_ymd_opt(written.year(), month, day)?;
     if (written - this_year).num_days() > PAST_DAYS {
-        return NaiveDate::from_ymd_opt(written.year() + 1, month, day);
+        // Long past and far ahead: an old notice that was never taken down.
+        let next = NaiveDate::from_ymd_opt(written.year() + 1, month, day)?;
+        return ((next - written).num_days() < AHEAD_DAYS).then_some(next);
     }
     Some(this_year)
 }

@@ -3,6 +3,7 @@
 
 mod audience;
 mod cases;
+mod classify;
 mod cli;
 mod crash;
 mod demo;
