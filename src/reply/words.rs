@@ -1,8 +1,8 @@
 //! Phrases as data: how the words of rules are written down and looked for.
 //!
 //! A phrase is words with blanks between them. `a|b` is either, `stem*` any word that begins so, `[a|b]` may be missing,
-//! `..` is up to four words of any kind, `.` the end of a sentence and `^` its beginning. `don't` and `don’t`, `ё` and `е`
-//! are the same. A phrase never reaches over the end of a sentence.
+//! `..` is up to four words of any kind, `.` the end of a sentence and `^` its beginning. `don't`, `don’t`, `dont` and `do not`
+//! are one word, `ё` is `е`. A phrase never reaches over the end of a sentence.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ impl Words {
                 continue;
             }
             if !word.is_empty() {
-                words.push(std::mem::take(&mut word).trim_end_matches('\'').to_owned());
+                push(&mut words, std::mem::take(&mut word).trim_end_matches('\''));
             }
             breaks += usize::from(c == '\n');
             let end = match c {
@@ -71,6 +71,11 @@ impl Words {
         Self(words)
     }
 
+    /// The word at a place, or nothing.
+    pub(super) fn at(&self, index: usize) -> &str {
+        self.0.get(index).map_or("", String::as_str)
+    }
+
     /// Words without the ends of sentences.
     pub(super) fn count(&self) -> usize {
         self.0.iter().filter(|word| !ends(word)).count()
@@ -82,6 +87,41 @@ impl Words {
             Some((end, words)) if ends(end) => (words, end == QUESTION),
             _ => (sentence, false),
         })
+    }
+}
+
+/// What takes a "not", and the one word that the two of them are.
+const CONTRACTIONS: &[(&str, &str)] = &[
+    ("do", "don't"),
+    ("does", "doesn't"),
+    ("did", "didn't"),
+    ("is", "isn't"),
+    ("are", "aren't"),
+    ("was", "wasn't"),
+    ("will", "won't"),
+    ("would", "wouldn't"),
+    ("can", "can't"),
+    ("could", "couldn't"),
+    ("should", "shouldn't"),
+    ("have", "haven't"),
+    ("has", "hasn't"),
+];
+
+/// `do not`, `dont` and `don't` are one word.
+fn push(words: &mut Vec<String>, word: &str) {
+    let contracted = CONTRACTIONS.iter().find(|(verb, contraction)| match word {
+        "not" => words.last().is_some_and(|last| last == verb),
+        "cannot" => *verb == "can",
+        _ => word.strip_suffix("nt").is_some_and(|stem| !stem.is_empty() && contraction.strip_suffix("n't") == Some(stem)),
+    });
+    match contracted {
+        Some((_, contraction)) => {
+            if word == "not" {
+                words.pop();
+            }
+            words.push((*contraction).to_owned());
+        }
+        None => words.push(word.to_owned()),
     }
 }
 
@@ -218,7 +258,7 @@ mod tests {
 
     #[test]
     fn phrases_mean_what_is_written_above() {
-        assert!(found("don't|dont email* me", "Please, DON’T emailing\nme"));
+        assert!(found("don't email* me", "Please, DON’T emailing\nme") && found("don't e*", "do not e-mail"));
         assert!(found("remove me .. list*", "remove me from all of your lists"));
         assert!(!found("remove me .. list*", "remove me. Then the list"));
         assert!(!found("remove me .. list*", "remove me from this really very long list"));

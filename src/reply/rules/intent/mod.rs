@@ -25,11 +25,22 @@ static SOURCE: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::SOUR
 /// Beyond this many words, a bare "stop" or "remove" is about something else.
 const FEW: usize = 7;
 /// Words that turn what follows into its opposite.
-const NEGATIONS: &[&str] = &["not", "don't", "dont", "didn't", "never", "won't", "wouldn't", "cannot", "can't", "не", "никогда"];
+const NEGATIONS: &[&str] = &["not", "don't", "doesn't", "didn't", "never", "won't", "wouldn't", "can't", "не", "никогда"];
+/// Verbs that ask something of us only where nobody else is their subject.
+const ORDERS: &[&str] = &["stop", "quit", "cease", "remove", "delete", "take", "drop", "get", "don't", "never"];
+/// "We should stop sending these reports", "they don't email us any more": not about us.
+const SUBJECTS: &[&str] =
+    &["we", "i", "they", "he", "she", "it", "should", "we'll", "i'll", "they'll", "will", "would", "could", "can", "who", "people"];
 
 /// The phrase that asks to be written to no more.
 pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
     let meant = LEAVE_ME_ALONE.find(words, |words, hit| {
+        let first = words.at(hit.at);
+        // "I don't want your mails" is about us, whoever does not want them.
+        let wishes = ["want", "wish", "like", "need", "have"].contains(&words.at(hit.at + 1));
+        if ORDERS.contains(&first) && !wishes && words::stands_before(words, hit.at, 1, SUBJECTS) {
+            return false;
+        }
         // A phrase that carries its own "not" means it.
         NEGATIONS.iter().any(|not| hit.phrase.split([' ', '|']).any(|word| word == *not))
             || !words::stands_before(words, hit.at, 2, NEGATIONS)
