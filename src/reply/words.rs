@@ -34,7 +34,8 @@ impl Words {
         let mut words: Vec<String> = Vec::new();
         let mut word = String::new();
         let mut breaks = 0;
-        for c in text.chars().chain(['\n', '\n']) {
+        let mut letters = text.chars().chain(['\n', '\n']).peekable();
+        while let Some(c) = letters.next() {
             let c = match c {
                 '’' | '‘' | '`' | '´' => '\'',
                 'ё' | 'Ё' => 'е',
@@ -55,6 +56,8 @@ impl Words {
             breaks += usize::from(c == '\n');
             let end = match c {
                 '?' => Some(QUESTION),
+                // Dots inside of addresses and numbers end nothing.
+                '.' if letters.peek().is_some_and(|next| next.is_alphanumeric()) => None,
                 '.' | '!' | ';' | '…' => Some(STOP),
                 _ if breaks == 2 => Some(STOP),
                 _ => None,
@@ -267,6 +270,7 @@ mod tests {
         assert!(!found("^ stop .", "Do not stop"));
         assert!(found("не пишите [мне] больше", "НЕ пишите больше"));
         assert!(found("еще", "ещё"));
+        assert_eq!(Words::of("Ask anna@acme.example. Or not").sentences().count(), 2);
         assert_eq!(Words::of("Why? Because it is. So\n\nthere").sentences().count(), 4);
         assert_eq!(Words::of("a 'quoted' word's end").0, ["a", "quoted", "word's", "end", "."]);
     }

@@ -96,6 +96,6 @@ fn by_words(mail: &Mail<'_>) -> Option<Finding> {
     let words = Words::of(mail.said());
     let phrase = intent::away(&words)?;
     let asks = words.sentences().any(|(_, is_question)| is_question);
-    let refuses = intent::leave_me_alone(&words).is_some();
-    (!asks && !refuses).then(|| Finding::new(Kind::AutoReply, WORDS, format!("“{phrase}”")).unsure())
+    let takes_part = intent::engages(&words) || intent::leave_me_alone(&words).is_some();
+    (!asks && !takes_part).then(|| Finding::new(Kind::AutoReply, WORDS, format!("“{phrase}”")).unsure())
 }

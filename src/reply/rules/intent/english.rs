@@ -21,6 +21,11 @@ pub(super) const LEAVE_ME_ALONE: &[Phrase] = &[
     "remove|delete|drop|strike|exclude|erase|take|get|cross me|us|my|our [..] from|off|of|out .. list|lists|database*|mailing|mailings|distribution|crm|campaign*|newsletter*|outreach|sequence",
     "remove|delete|exclude this|my|our email|address|contact|mailbox|account from .. list|lists|database*|mailing|mailings|distribution|system*|records",
     "remove|delete|exclude my|our|me|us .. from your",
+    "remove|delete|take|exclude|unsubscribe .. from|off your [mailing|email|contact|distribution|marketing] list|lists|mailing|mailings|database",
+    "want|get [me|us] out of|off this|your|the list|lists|mailing",
+    "remove my|our email|mail .",
+    "delete|erase|remove my|our [personal] data",
+    "rather not be contacted|emailed|receive",
     "^ [please|pls|kindly] [immediately] remove|delete|take me|us [off|please|now|immediately|thanks|asap|thank] [you] .",
     "remove|delete|erase my|our [personal|contact|email] address|contact|contacts|details|data|information|info [please|now|immediately] .",
     "^ [please] remove from [your|this|the|all|any] [mailing|email|contact|distribution] list|lists|database|mailings [please] .",
@@ -29,8 +34,9 @@ pub(super) const LEAVE_ME_ALONE: &[Phrase] = &[
     "be removed from your|this|the|all [mailing|email|contact|distribution|marketing] list|lists|mailings|database|distribution",
     "stop|quit|cease|refrain [from] emailing|contacting|messaging|spamming .",
     "stop|quit|cease|refrain [from] emailing|mailing|contacting|writing|messaging|spamming|bothering|harassing|pestering|soliciting me|us|to|this|here",
-    "stop|quit|cease [from] sending me|us|these|your|any|unsolicited|spam|emails|mails|messages|such",
-    "stop all|these|your|further [..] emails|mails|messages|mailings|communications|spam|emailing|outreach",
+    "stop|quit|cease [from] sending me|us|these|your|any|unsolicited|further|spam|emails|mails|messages|such|crap|junk|garbage",
+    "stop|quit sending this crap|junk|garbage|shit|spam",
+    "stop|cease all|these|your|further|any [..] emails|mails|messages|mailings|communication|communications|contact|spam|emailing|outreach",
     "stop with the|these|your emails|mails|messages|spam",
     "don't|never [ever] [please] email|contact|write|mail|message|call|spam|approach|bother|disturb [me|us|to|this] [..] again|anymore|further|ever|more|future",
     "don't|never contact|email|spam|bother|message me|us [please|thanks] .",
@@ -47,7 +53,7 @@ pub(super) const LEAVE_ME_ALONE: &[Phrase] = &[
     "not interested .. remove|unsubscribe|stop",
     "^ [please] no more|further|additional emails|mails|messages|mailings|newsletters|communication|communications|spam",
     "opt me|us [..] out",
-    "want|like|wish|choose|asking|request to|for opt out",
+    "want|like|wish|choose|asking|request to|for opt out .",
     "i|we|i'd|i'll|i'm|we're opt|opting out .",
     "opt out of|from your|these|all|future|further|this .. email*|mail*|list*|communication*|messages|newsletter*",
     "^ [please] opt out",
@@ -80,7 +86,7 @@ pub(super) const IN_FEW_WORDS: &[Phrase] = &[
     "^ stop please",
     "opt out",
     "optout",
-    "take me off",
+    "take me off .",
     "delete me",
     "^ spam .",
     "^ no spam",
@@ -159,6 +165,11 @@ pub(super) const LEFT: &[Phrase] = &[
     "is deceased",
     "former employee",
     "left his|her|my|their position|role|job",
+];
+
+/// What no machine says: the writer is with us.
+pub(super) const ENGAGES: &[Phrase] = &[
+    "let's|lets", "but [..] can|could|happy|available", "happy|glad to talk|chat|meet|discuss", "sounds good|great|interesting", "can|could you", "would love|like to",
 ];
 
 /// Automatic answers give themselves away in their first sentences.

@@ -20,6 +20,7 @@ static REQUESTS: LazyLock<Phrases> =
 static DECLINES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::DECLINES, russian::DECLINES]));
 static LEFT: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::LEFT, russian::LEFT, elsewhere::LEFT]));
 static AWAY: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::AWAY, russian::AWAY, elsewhere::AWAY]));
+static ENGAGES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::ENGAGES, russian::ENGAGES]));
 static SOURCE: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::SOURCE, russian::SOURCE]));
 
 /// Beyond this many words, a bare "stop" or "remove" is about something else.
@@ -68,6 +69,11 @@ pub(super) fn asks_for_source(words: &Words) -> Option<Phrase> {
 pub(super) fn away(words: &Words) -> Option<Phrase> {
     const BEGINNING: usize = 60;
     AWAY.find(words, |_, hit| hit.at < BEGINNING).map(|hit| hit.phrase)
+}
+
+/// Whether the writer takes part in a conversation, as no machine does.
+pub(super) fn engages(words: &Words) -> bool {
+    ENGAGES.find(words, |_, _| true).is_some()
 }
 
 pub(super) fn left_company(said: &str) -> bool {

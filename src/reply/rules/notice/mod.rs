@@ -22,7 +22,7 @@ const DELAYED: &str = "notice-delayed";
 pub(super) const RULES: &[&str] = &[FAILED, FAILED_HEADER, UNNAMED, DELAYED];
 
 /// Headers that only mail servers set, on bounces.
-const MARKS: &[&str] = &["x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ms-embedded-report", "x-ahmailid", "x-mlserver-bounce"];
+const MARKS: &[&str] = &["x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ms-embedded-report", "x-ahmailid", "x-mlserver"];
 
 /// This much evidence makes a bounce.
 const ENOUGH: u32 = 5;
