@@ -20,12 +20,16 @@ fn main() {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/mails"),
         |samples| PathBuf::from(samples).join("mails"),
     );
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_none_or(|extension| extension != "tsv"));
     files.sort();
     let mails: Vec<Vec<u8>> = files.iter().map(|file| std::fs::read(file).unwrap()).collect();
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().position(|argument| argument == "--fuzz") {
-        Some(at) => fuzz(&mails, arguments.get(at + 1).and_then(|seconds| seconds.parse().ok()).unwrap_or(60)),
+        Some(at) => {
+            fuzz(&mails, arguments.get(at + 1).and_then(|seconds| seconds.parse().ok()).unwrap_or(60))
+        }
         None => measure(&mails),
     }
 }
@@ -65,9 +69,34 @@ impl Dice {
 
 /// Pieces by which mails fall apart.
 const PIECES: &[&[u8]] = &[
-    b"\r\n", b"\n\n", b"\n--b1\n", b"--", b"Content-Type: message/rfc822\n\n", b"Content-Type: multipart/report; boundary=b1\n\n",
-    b"Content-Transfer-Encoding: base64\n", b"=?utf-8?B?", b"=?koi8-r?Q?=F0?=", b"@", b"<a@b>", b"Final-Recipient: rfc822;", b"Status: 5.", b"5.1.1",
-    b"550 ", b"\xff\xfe", b"\xd0", b"<blockquote>", b"&#x", b"On 1.1.1 wrote:", b">", b":", b"\0", b"unsubscribe", b"+", b"\"", b"charset=utf-7", b"until 31 Feb",
+    b"\r\n",
+    b"\n\n",
+    b"\n--b1\n",
+    b"--",
+    b"Content-Type: message/rfc822\n\n",
+    b"Content-Type: multipart/report; boundary=b1\n\n",
+    b"Content-Transfer-Encoding: base64\n",
+    b"=?utf-8?B?",
+    b"=?koi8-r?Q?=F0?=",
+    b"@",
+    b"<a@b>",
+    b"Final-Recipient: rfc822;",
+    b"Status: 5.",
+    b"5.1.1",
+    b"550 ",
+    b"\xff\xfe",
+    b"\xd0",
+    b"<blockquote>",
+    b"&#x",
+    b"On 1.1.1 wrote:",
+    b">",
+    b":",
+    b"\0",
+    b"unsubscribe",
+    b"+",
+    b"\"",
+    b"charset=utf-7",
+    b"until 31 Feb",
 ];
 
 fn fuzz(mails: &[Vec<u8>], seconds: u64) {

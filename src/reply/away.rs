@@ -4,9 +4,37 @@ use chrono::{Datelike as _, Days, NaiveDate, Weekday};
 
 /// Words before a last day or a day of return.
 const UNTIL: &[&str] = &[
-    "until", "till", "til", "through", "thru", "back", "return", "returning", "returns", "resume", "до", "по", "вернусь", "вернется",
-    "вернётся", "возвращаюсь", "выйду", "выхожу", "выйдет", "буду", "bis", "zurück", "jusqu'au", "jusqu’au", "retour", "hasta",
-    "vuelta", "regreso", "fino", "tot", "até",
+    "until",
+    "till",
+    "til",
+    "through",
+    "thru",
+    "back",
+    "return",
+    "returning",
+    "returns",
+    "resume",
+    "до",
+    "по",
+    "вернусь",
+    "вернется",
+    "вернётся",
+    "возвращаюсь",
+    "выйду",
+    "выхожу",
+    "выйдет",
+    "буду",
+    "bis",
+    "zurück",
+    "jusqu'au",
+    "jusqu’au",
+    "retour",
+    "hasta",
+    "vuelta",
+    "regreso",
+    "fino",
+    "tot",
+    "até",
 ];
 
 /// Words between such a word and its date.
@@ -18,18 +46,70 @@ const PAST_DAYS: i64 = 45;
 const AHEAD_DAYS: i64 = 200;
 
 const MONTHS: &[(&str, u32)] = &[
-    ("jan", 1), ("янв", 1), ("ene", 1), ("janv", 1), ("feb", 2), ("фев", 2), ("fév", 2), ("mar", 3), ("мар", 3), ("mär", 3),
-    ("apr", 4), ("апр", 4), ("avr", 4), ("abr", 4), ("may", 5), ("мая", 5), ("май", 5), ("mai", 5), ("mag", 5), ("jun", 6),
-    ("июн", 6), ("juin", 6), ("giu", 6), ("jul", 7), ("июл", 7), ("juil", 7), ("lug", 7), ("aug", 8), ("авг", 8), ("août", 8),
-    ("ago", 8), ("sep", 9), ("сен", 9), ("set", 9), ("oct", 10), ("окт", 10), ("okt", 10), ("ott", 10), ("nov", 11), ("ноя", 11),
-    ("dec", 12), ("дек", 12), ("dez", 12), ("déc", 12), ("dic", 12),
+    ("jan", 1),
+    ("янв", 1),
+    ("ene", 1),
+    ("janv", 1),
+    ("feb", 2),
+    ("фев", 2),
+    ("fév", 2),
+    ("mar", 3),
+    ("мар", 3),
+    ("mär", 3),
+    ("apr", 4),
+    ("апр", 4),
+    ("avr", 4),
+    ("abr", 4),
+    ("may", 5),
+    ("мая", 5),
+    ("май", 5),
+    ("mai", 5),
+    ("mag", 5),
+    ("jun", 6),
+    ("июн", 6),
+    ("juin", 6),
+    ("giu", 6),
+    ("jul", 7),
+    ("июл", 7),
+    ("juil", 7),
+    ("lug", 7),
+    ("aug", 8),
+    ("авг", 8),
+    ("août", 8),
+    ("ago", 8),
+    ("sep", 9),
+    ("сен", 9),
+    ("set", 9),
+    ("oct", 10),
+    ("окт", 10),
+    ("okt", 10),
+    ("ott", 10),
+    ("nov", 11),
+    ("ноя", 11),
+    ("dec", 12),
+    ("дек", 12),
+    ("dez", 12),
+    ("déc", 12),
+    ("dic", 12),
 ];
 
 const WEEKDAYS: &[(&str, Weekday)] = &[
-    ("monday", Weekday::Mon), ("tuesday", Weekday::Tue), ("wednesday", Weekday::Wed), ("thursday", Weekday::Thu),
-    ("friday", Weekday::Fri), ("saturday", Weekday::Sat), ("sunday", Weekday::Sun), ("понедельник", Weekday::Mon),
-    ("вторник", Weekday::Tue), ("сред", Weekday::Wed), ("четверг", Weekday::Thu), ("пятниц", Weekday::Fri),
-    ("montag", Weekday::Mon), ("dienstag", Weekday::Tue), ("mittwoch", Weekday::Wed), ("donnerstag", Weekday::Thu),
+    ("monday", Weekday::Mon),
+    ("tuesday", Weekday::Tue),
+    ("wednesday", Weekday::Wed),
+    ("thursday", Weekday::Thu),
+    ("friday", Weekday::Fri),
+    ("saturday", Weekday::Sat),
+    ("sunday", Weekday::Sun),
+    ("понедельник", Weekday::Mon),
+    ("вторник", Weekday::Tue),
+    ("сред", Weekday::Wed),
+    ("четверг", Weekday::Thu),
+    ("пятниц", Weekday::Fri),
+    ("montag", Weekday::Mon),
+    ("dienstag", Weekday::Tue),
+    ("mittwoch", Weekday::Wed),
+    ("donnerstag", Weekday::Thu),
     ("freitag", Weekday::Fri),
 ];
 
@@ -58,12 +138,12 @@ pub(super) fn until(text: &str, written: Option<NaiveDate>) -> Option<NaiveDate>
 
 /// `10-31 July`, `July 10-31`: a range that needs no word before it.
 fn range_end(words: &[String], written: Option<NaiveDate>) -> Option<NaiveDate> {
-    let is_range = |word: &str| word.split_once(['-', '–']).and_then(|(from, to)| Some((day(from)?, day(to)?)));
+    let is_range =
+        |word: &str| word.split_once(['-', '–']).and_then(|(from, to)| Some((day(from)?, day(to)?)));
     let (first, second) = (words.first()?, words.get(1)?);
-    let (month, last) = match (month(first), is_range(second), is_range(first), month(second)) {
-        (Some(month), Some((_, last)), _, _) | (_, _, Some((_, last)), Some(month)) => (month, last),
-        _ => return None,
-    };
+    let month_first = || Some((month(first)?, is_range(second)?.1));
+    let month_last = || Some((month(second)?, is_range(first)?.1));
+    let (month, last) = month_first().or_else(month_last)?;
     dated(year(words.get(2)), month, last, written)
 }
 
@@ -74,11 +154,13 @@ fn date(words: &[String], written: Option<NaiveDate>) -> Option<NaiveDate> {
         return Some(date);
     }
     let second = words.get(1).map(String::as_str);
-    if let (Some(day), Some(month)) = (day(first), second.and_then(|word| month(word))) {
+    if let (Some(day), Some(month)) = (day(first), second.and_then(month)) {
         return dated(year(words.get(2)), month, day, written);
     }
     // `3rd of November`
-    if let (Some(day), Some("of" | "de"), Some(month)) = (day(first), second, words.get(2).and_then(|word| month(word))) {
+    if let (Some(day), Some("of" | "de"), Some(month)) =
+        (day(first), second, words.get(2).and_then(|word| month(word)))
+    {
         return dated(year(words.get(3)), month, day, written);
     }
     if let (Some(month), Some(day)) = (month(first), second.and_then(day)) {
@@ -104,7 +186,9 @@ fn numeric(word: &str, written: Option<NaiveDate>) -> Option<NaiveDate> {
     let separator = ['-', '.', '/'].into_iter().find(|separator| word.contains(*separator))?;
     let parts: Vec<u32> = word.split(separator).map(|part| part.parse().ok()).collect::<Option<_>>()?;
     match (separator, parts.as_slice()) {
-        (_, [year, month, day]) if *year > 1900 => NaiveDate::from_ymd_opt(i32::try_from(*year).ok()?, *month, *day),
+        (_, [year, month, day]) if *year > 1900 => {
+            NaiveDate::from_ymd_opt(i32::try_from(*year).ok()?, *month, *day)
+        }
         // A slash is American unless the month says otherwise.
         ('/', [first, second, rest @ ..]) if *first <= 12 => dated(full_year(rest), *first, *second, written),
         (_, [first, second, rest @ ..]) if rest.len() <= 1 && separator != '-' => {

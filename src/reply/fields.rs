@@ -47,7 +47,10 @@ impl Fields {
     }
 
     pub(super) fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
-        self.0.iter().filter(move |(own, value)| own == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .filter(move |(own, value)| own == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {

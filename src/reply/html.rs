@@ -25,7 +25,8 @@ const QUOTES: &[&str] = &[
 ];
 
 /// Elements that begin a new line of text, where the converter would run the words together.
-const BREAKS: &[&str] = &["<br", "<p", "</p", "<div", "</div", "<li", "<tr", "</td", "<h1", "<h2", "<h3", "<hr", "<table"];
+const BREAKS: &[&str] =
+    &["<br", "<p", "</p", "<div", "</div", "<li", "<tr", "</td", "<h1", "<h2", "<h3", "<hr", "<table"];
 
 /// What its sender wrote.
 pub(super) fn unquoted(markup: &str) -> String {

@@ -33,13 +33,11 @@ impl Ids {
         let mut references = message_ids(&mail.header_text("references"));
         references.reverse();
         let original = mail.original();
-        let mut returned_ids: Vec<String> =
-            original.all("message-id").flat_map(message_ids).collect();
+        let mut returned_ids: Vec<String> = original.all("message-id").flat_map(message_ids).collect();
         returned_ids.extend(mail.receipt().get("original-message-id").map(message_ids).unwrap_or_default());
-        let envelope_id = mail
-            .status_blocks()
-            .iter()
-            .find_map(|block| block.get("original-envelope-id").or_else(|| block.get("x-original-envelope-id")));
+        let envelope_id = mail.status_blocks().iter().find_map(|block| {
+            block.get("original-envelope-id").or_else(|| block.get("x-original-envelope-id"))
+        });
         let mut unique = Vec::new();
         for id in returned_ids {
             if !unique.contains(&id) {

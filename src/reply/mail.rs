@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
-use mail_parser::{HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use mail_parser::{ContentType, HeaderName, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 
 use super::fields::Fields;
 use super::{addresses, html, returned, said};
@@ -79,7 +79,7 @@ pub(super) struct Mail<'m> {
     pub feedback: Option<Fields>,
     receipt: Option<Fields>,
     attached: Fields,
-    pub has_attached_mail: bool,
+    pub returns_something: bool,
     cut: OnceCell<(usize, Fields)>,
     status_blocks: OnceCell<Vec<Fields>>,
     original_recipients: OnceCell<Vec<String>>,
@@ -117,7 +117,7 @@ impl<'m> Mail<'m> {
             feedback: None,
             receipt: None,
             attached: Fields::default(),
-            has_attached_mail: false,
+            returns_something: false,
             cut: OnceCell::new(),
             status_blocks: OnceCell::new(),
             original_recipients: OnceCell::new(),
@@ -151,7 +151,7 @@ impl<'m> Mail<'m> {
                 }
                 (_, "text/calendar") => self.has_calendar = true,
                 (PartType::Html(text), _) => push_limited(&mut markup, text),
-                (PartType::Text(text), _) if !self.has_attached_mail && !is_file(part, &self.body) => {
+                (PartType::Text(text), _) if !self.returns_something && !is_file(part, &self.body) => {
                     push_limited(&mut self.body, text);
                     self.body.push('\n');
                 }
@@ -165,10 +165,10 @@ impl<'m> Mail<'m> {
     }
 
     fn attach(&mut self, headers: Fields) {
-        if !self.has_attached_mail {
+        if !self.returns_something {
             self.attached = headers;
         }
-        self.has_attached_mail = true;
+        self.returns_something = true;
     }
 
     /// The first header of a name, unfolded.
@@ -229,7 +229,7 @@ impl<'m> Mail<'m> {
 
     /// Headers of the mail that came back.
     pub(super) fn original(&self) -> &Fields {
-        if self.has_attached_mail { &self.attached } else { &self.cut().1 }
+        if self.returns_something { &self.attached } else { &self.cut().1 }
     }
 
     /// Its recipients.
@@ -281,8 +281,7 @@ fn kind_of(part: &MessagePart<'_>) -> String {
 
 /// A text that is offered as a file beside a text that is not.
 fn is_file(part: &MessagePart<'_>, text_so_far: &str) -> bool {
-    part.content_disposition().is_some_and(|disposition| disposition.is_attachment())
-        && !text_so_far.trim().is_empty()
+    part.content_disposition().is_some_and(ContentType::is_attachment) && !text_so_far.trim().is_empty()
 }
 
 fn contents<'p>(part: &'p MessagePart<'_>) -> Cow<'p, str> {

@@ -109,7 +109,9 @@ fn begins_headers(text: &str) -> bool {
         }
         let Some((name, _)) = fields::name_and_value(line) else { break };
         let name = name.to_ascii_lowercase();
-        if ["reporting-mta", "final-recipient", "original-recipient", "action", "arrival-date"].contains(&name.as_str()) {
+        if ["reporting-mta", "final-recipient", "original-recipient", "action", "arrival-date"]
+            .contains(&name.as_str())
+        {
             return false;
         }
         names += 1;
@@ -171,15 +173,23 @@ mod tests {
     #[test]
     fn a_notice_ends_where_the_mail_begins() {
         for (body, notice) in [
-            ("No such user.\n\n--- Below this line is a copy of the message.\n\nTo: a@x.example\n", "No such user.\n\n"),
-            ("No such user.\n\n----- Original message -----\n\nFrom: a@x.example\nTo: b@x.example\n", "No such user.\n\n"),
+            (
+                "No such user.\n\n--- Below this line is a copy of the message.\n\nTo: a@x.example\n",
+                "No such user.\n\n",
+            ),
+            (
+                "No such user.\n\n----- Original message -----\n\nFrom: a@x.example\nTo: b@x.example\n",
+                "No such user.\n\n",
+            ),
             ("It failed.\n\nReceived: from x\nDate: now\nTo: b@x.example\n\nHi", "It failed.\n\n"),
             ("Original message follows in your mind\n", "Original message follows in your mind\n"),
             ("Subject: x\nTo: y\nabc\n", "Subject: x\nTo: y\nabc\n"),
         ] {
             assert_eq!(&body[..cut(body).0], notice);
         }
-        let (_, headers) = cut("Gone.\n\n-- Returned mail --\n\nReceived: by x\n\tfor y\nTo: Anna\n <a@x.example>\n\nText: none");
+        let (_, headers) = cut(
+            "Gone.\n\n-- Returned mail --\n\nReceived: by x\n\tfor y\nTo: Anna\n <a@x.example>\n\nText: none",
+        );
         assert_eq!(headers.get("to"), Some("Anna <a@x.example>"));
     }
 

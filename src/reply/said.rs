@@ -21,42 +21,160 @@ const ORIGINAL: &[&str] = &[
 
 /// Words at the end of the line above a quotation.
 const WROTE: &[&str] = &[
-    "wrote:", "writes:", "schrieb:", "schrieb ", "a écrit :", "a écrit:", "escribió:", "ha scritto:", "escreveu:", "schreef:",
-    "skrev:", "napisał(a):", "napisał:", "написал:", "написала:", "написал(а):", "писал:", "писала:", "писал(а):", "пишет:",
-    "пише:", "kirjoitti:", "yazdı:", "さんは書きました:", "写道:", "写道：",
+    "wrote:",
+    "writes:",
+    "schrieb:",
+    "schrieb ",
+    "a écrit :",
+    "a écrit:",
+    "escribió:",
+    "ha scritto:",
+    "escreveu:",
+    "schreef:",
+    "skrev:",
+    "napisał(a):",
+    "napisał:",
+    "написал:",
+    "написала:",
+    "написал(а):",
+    "писал:",
+    "писала:",
+    "писал(а):",
+    "пишет:",
+    "пише:",
+    "kirjoitti:",
+    "yazdı:",
+    "さんは書きました:",
+    "写道:",
+    "写道：",
 ];
 
 /// Header names of mail programs in several languages, by two of which a quoted header block is known.
 const HEADERS: &[&str] = &[
-    "from:", "sent:", "date:", "to:", "cc:", "subject:", "reply-to:", "от:", "отправлено:", "дата:", "кому:", "копия:", "тема:",
-    "von:", "gesendet:", "datum:", "an:", "betreff:", "de:", "envoyé:", "envoyé :", "à:", "à :", "objet:", "objet :", "enviado:",
-    "para:", "asunto:", "da:", "inviato:", "a:", "oggetto:", "van:", "verzonden:", "aan:", "onderwerp:",
+    "from:",
+    "sent:",
+    "date:",
+    "to:",
+    "cc:",
+    "subject:",
+    "reply-to:",
+    "от:",
+    "отправлено:",
+    "дата:",
+    "кому:",
+    "копия:",
+    "тема:",
+    "von:",
+    "gesendet:",
+    "datum:",
+    "an:",
+    "betreff:",
+    "de:",
+    "envoyé:",
+    "envoyé :",
+    "à:",
+    "à :",
+    "objet:",
+    "objet :",
+    "enviado:",
+    "para:",
+    "asunto:",
+    "da:",
+    "inviato:",
+    "a:",
+    "oggetto:",
+    "van:",
+    "verzonden:",
+    "aan:",
+    "onderwerp:",
 ];
 
 /// A line that begins so says how the mail was typed, not what.
 const DEVICES: &[&str] = &[
-    "sent from my", "sent from mail for", "sent from outlook", "sent from yahoo", "sent via", "get outlook for", "отправлено с",
-    "отправлено из", "von meinem", "envoyé de mon", "enviado desde mi", "inviato da",
+    "sent from my",
+    "sent from mail for",
+    "sent from outlook",
+    "sent from yahoo",
+    "sent via",
+    "get outlook for",
+    "отправлено с",
+    "отправлено из",
+    "von meinem",
+    "envoyé de mon",
+    "enviado desde mi",
+    "inviato da",
 ];
 
 /// Closings; names and titles come after them.
 const CLOSINGS: &[&str] = &[
-    "best regards", "kind regards", "warm regards", "regards", "best wishes", "sincerely", "yours sincerely", "yours truly",
-    "cheers", "thanks and regards", "many thanks and regards", "с уважением", "с наилучшими пожеланиями", "всего доброго",
-    "mit freundlichen grüßen", "viele grüße", "cordialement", "saludos", "un saludo", "met vriendelijke groet",
+    "best regards",
+    "kind regards",
+    "warm regards",
+    "regards",
+    "best wishes",
+    "sincerely",
+    "yours sincerely",
+    "yours truly",
+    "cheers",
+    "thanks and regards",
+    "many thanks and regards",
+    "с уважением",
+    "с наилучшими пожеланиями",
+    "всего доброго",
+    "mit freundlichen grüßen",
+    "viele grüße",
+    "cordialement",
+    "saludos",
+    "un saludo",
+    "met vriendelijke groet",
 ];
 
 /// Beginnings of disclaimers and of unsubscribe footers, ours among them.
 const FOOTERS: &[&str] = &[
-    "this e-mail and any", "this email and any", "this message and any", "the information contained in", "the information in this",
-    "confidentiality notice", "disclaimer:", "this e-mail is confidential", "this email is confidential", "this message is confidential",
-    "это сообщение и любые", "это электронное сообщение", "настоящее сообщение", "информация, содержащаяся",
-    "if you would rather not", "if you'd rather not", "if you do not wish to receive", "if you don't wish to receive",
-    "if you no longer wish", "if you do not want to receive", "if you don't want to receive", "if you wish to unsubscribe",
-    "if you want to unsubscribe", "to unsubscribe", "to stop receiving", "click here to unsubscribe", "unsubscribe here",
-    "unsubscribe:", "unsubscribe <http", "unsubscribe http", "unsubscribe |", "you are receiving this", "you received this",
-    "you're receiving this", "если вы не хотите получать", "если вы больше не хотите", "чтобы отписаться", "для отписки",
-    "отписаться:", "отписаться <http", "отписаться http", "отписаться от рассылки:", "вы получили это письмо", "вы получаете это",
+    "this e-mail and any",
+    "this email and any",
+    "this message and any",
+    "the information contained in",
+    "the information in this",
+    "confidentiality notice",
+    "disclaimer:",
+    "this e-mail is confidential",
+    "this email is confidential",
+    "this message is confidential",
+    "это сообщение и любые",
+    "это электронное сообщение",
+    "настоящее сообщение",
+    "информация, содержащаяся",
+    "if you would rather not",
+    "if you'd rather not",
+    "if you do not wish to receive",
+    "if you don't wish to receive",
+    "if you no longer wish",
+    "if you do not want to receive",
+    "if you don't want to receive",
+    "if you wish to unsubscribe",
+    "if you want to unsubscribe",
+    "to unsubscribe",
+    "to stop receiving",
+    "click here to unsubscribe",
+    "unsubscribe here",
+    "unsubscribe:",
+    "unsubscribe <http",
+    "unsubscribe http",
+    "unsubscribe |",
+    "you are receiving this",
+    "you received this",
+    "you're receiving this",
+    "если вы не хотите получать",
+    "если вы больше не хотите",
+    "чтобы отписаться",
+    "для отписки",
+    "отписаться:",
+    "отписаться <http",
+    "отписаться http",
+    "отписаться от рассылки:",
+    "вы получили это письмо",
+    "вы получаете это",
 ];
 
 /// A signature is at most this long; what is longer is more text.
@@ -73,7 +191,11 @@ pub(super) fn strip(text: &str) -> String {
             at += 1;
             continue;
         }
-        if line == "--" || (line.starts_with("__") && line.trim_matches('_').is_empty() && next_is_headers(&lower, at + 1)) {
+        if line == "--"
+            || (line.starts_with("__")
+                && line.trim_matches('_').is_empty()
+                && next_is_headers(&lower, at + 1))
+        {
             if has_text(&kept) || line != "--" {
                 break;
             }
@@ -124,7 +246,10 @@ pub(super) fn shortened(text: &str) -> String {
 
 /// Without marks that only a screen understands.
 fn clean(line: &str) -> String {
-    line.replace(['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{2060}'], "").replace('\u{a0}', " ").trim().to_owned()
+    line.replace(['\u{200b}', '\u{200c}', '\u{200d}', '\u{feff}', '\u{2060}'], "")
+        .replace('\u{a0}', " ")
+        .trim()
+        .to_owned()
 }
 
 fn has_text(kept: &[String]) -> bool {
@@ -142,9 +267,16 @@ fn is_original(line: &str) -> bool {
 
 /// `reply with "unsubscribe"`: advice to us, not a wish of the writer.
 fn says_how_to_leave(line: &str) -> bool {
-    ["reply with \"unsubscribe", "reply \"unsubscribe", "reply with “unsubscribe", "reply with 'unsubscribe", "с темой \"отписаться", "словом «отписаться"]
-        .iter()
-        .any(|advice| line.contains(advice))
+    [
+        "reply with \"unsubscribe",
+        "reply \"unsubscribe",
+        "reply with “unsubscribe",
+        "reply with 'unsubscribe",
+        "с темой \"отписаться",
+        "словом «отписаться",
+    ]
+    .iter()
+    .any(|advice| line.contains(advice))
 }
 
 fn is_header(line: &str) -> bool {
@@ -189,10 +321,12 @@ fn attribution(lower: &[String], at: usize) -> Option<usize> {
 
 /// `On Mon, 2 Nov`, `02.11.2026`, `Monday, 2 November`.
 fn begins_attribution(line: &str) -> bool {
-    const BEGINNINGS: &[&str] = &["on ", "le ", "am ", "el ", "il ", "em ", "op ", "den ", "w dniu ", "в ", "от "];
+    const BEGINNINGS: &[&str] =
+        &["on ", "le ", "am ", "el ", "il ", "em ", "op ", "den ", "w dniu ", "в ", "от "];
     let dated = line.bytes().any(|byte| byte.is_ascii_digit());
     let begins = BEGINNINGS.iter().any(|beginning| line.starts_with(beginning));
-    let by_day = line.split_once(',').is_some_and(|(day, _)| day.len() < 24 && day.chars().all(char::is_alphabetic));
+    let by_day =
+        line.split_once(',').is_some_and(|(day, _)| day.len() < 24 && day.chars().all(char::is_alphabetic));
     dated && (begins || by_day || line.starts_with(|c: char| c.is_ascii_digit()))
 }
 
@@ -211,13 +345,22 @@ mod tests {
     #[test]
     fn what_was_said_is_left() {
         for (text, said) in [
-            ("Hello\n\nOn Mon, 2 Nov 2026 at 09:00, Rep <rep@s.example> wrote:\n\n> Hi\n> unsubscribe", "Hello"),
-            ("Hello\n\nOn Mon, 2 Nov 2026 at 09:00, A Very Long Name\n<rep@s.example>\nwrote:\n\nHi, unsubscribe", "Hello"),
+            (
+                "Hello\n\nOn Mon, 2 Nov 2026 at 09:00, Rep <rep@s.example> wrote:\n\n> Hi\n> unsubscribe",
+                "Hello",
+            ),
+            (
+                "Hello\n\nOn Mon, 2 Nov 2026 at 09:00, A Very Long Name\n<rep@s.example>\nwrote:\n\nHi, unsubscribe",
+                "Hello",
+            ),
             ("On 04/02/2026 06:26 PM, Rep wrote:\n> Hi\nHello", "Hello"),
             ("> Hi\nYes\n> And?\nNo", "Yes\nNo"),
             ("Да\n\n02.11.2026, 09:00, \"Отдел продаж\" <rep@s.example>:\n> Привет", "Да"),
             ("Да\n\nПонедельник, 2 ноября 2026, 9:00 +03:00 от Rep <rep@s.example>:\nПривет", "Да"),
-            ("Call me at 5\n02.11.2026 14:20 пользователь \"rep@s.example\" <\nrep@s.example> написал:\n> Hi", "Call me at 5"),
+            (
+                "Call me at 5\n02.11.2026 14:20 пользователь \"rep@s.example\" <\nrep@s.example> написал:\n> Hi",
+                "Call me at 5",
+            ),
             ("Ok\n\n-----Original Message-----\nFrom: Rep\n\nHi", "Ok"),
             ("Ok\n\nFrom: Rep <rep@s.example>\nSent: Monday\nTo: Anna\nSubject: Hi\n\nHi", "Ok"),
             ("Ok\n________________________________\nОт: Rep\nОтправлено: вчера\nКому: Анна\n\nHi", "Ok"),

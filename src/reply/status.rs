@@ -42,7 +42,8 @@ pub(super) fn codes(text: &str) -> Vec<Code> {
         if !matches!(bytes[at], b'4' | b'5') || bytes.get(at + 1) != Some(&b'.') {
             continue;
         }
-        let stands_apart = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || matches!(bytes[at - 1], b'.' | b'_'));
+        let stands_apart =
+            at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || matches!(bytes[at - 1], b'.' | b'_'));
         if !stands_apart {
             continue;
         }
@@ -79,10 +80,15 @@ pub(super) fn reply_code(text: &str) -> Option<u16> {
         if !matches!(bytes[at], b'4' | b'5') || !matches!(bytes[at + 1], b'0'..=b'7') {
             continue;
         }
-        let apart = at == 0 || !(bytes[at - 1].is_ascii_alphanumeric() || matches!(bytes[at - 1], b'.' | b'-' | b'@' | b'/'));
-        let ends = bytes.get(at + 3).is_none_or(|next| matches!(next, b' ' | b'-' | b':' | b'\'' | b'"' | b'\n' | b')' | b'#' | b','));
+        let apart = at == 0
+            || !(bytes[at - 1].is_ascii_alphanumeric() || matches!(bytes[at - 1], b'.' | b'-' | b'@' | b'/'));
+        let ends = bytes.get(at + 3).is_none_or(|next| {
+            matches!(next, b' ' | b'-' | b':' | b'\'' | b'"' | b'\n' | b')' | b'#' | b',')
+        });
         if apart && ends && bytes[at + 2].is_ascii_digit() {
-            return bytes[at..at + 3].iter().try_fold(0_u16, |sum, byte| Some(sum * 10 + u16::from(byte - b'0')));
+            return bytes[at..at + 3]
+                .iter()
+                .try_fold(0_u16, |sum, byte| Some(sum * 10 + u16::from(byte - b'0')));
         }
     }
     None
@@ -136,40 +142,161 @@ const SAYINGS: &[(Words, &[&str])] = &[
     (
         Words::Alive,
         &[
-            "mailbox full", "mailbox is full", "full mailbox", "mailfolder is full", "over quota", "overquota", "quota exceed",
-            "exceeded quota", "exceeds quota", "exceed the quota", "disk quota", "exceeded storage", "mailbox exceeds", "mailbox size",
-            "out of storage", "insufficient storage", "not enough space", "too large", "too big", "size limit", "message size",
-            "maximum size", "spam", "blacklist", "blocklist", "block list", "blocked", "reputation", "spamhaus", "dmarc", "dkim",
-            "spf ", "relay", "greylist", "try again later", "temporar", "too many", "policy", "timed out", "timeout", "queue too long",
-            "expired", "not permitted", "authenticat", "переполнен", "квот", "спам", "временн",
+            "mailbox full",
+            "mailbox is full",
+            "full mailbox",
+            "mailfolder is full",
+            "over quota",
+            "overquota",
+            "quota exceed",
+            "exceeded quota",
+            "exceeds quota",
+            "exceed the quota",
+            "disk quota",
+            "exceeded storage",
+            "mailbox exceeds",
+            "mailbox size",
+            "out of storage",
+            "insufficient storage",
+            "not enough space",
+            "too large",
+            "too big",
+            "size limit",
+            "message size",
+            "maximum size",
+            "spam",
+            "blacklist",
+            "blocklist",
+            "block list",
+            "blocked",
+            "reputation",
+            "spamhaus",
+            "dmarc",
+            "dkim",
+            "spf ",
+            "relay",
+            "greylist",
+            "try again later",
+            "temporar",
+            "too many",
+            "policy",
+            "timed out",
+            "timeout",
+            "queue too long",
+            "expired",
+            "not permitted",
+            "authenticat",
+            "переполнен",
+            "квот",
+            "спам",
+            "временн",
         ],
     ),
     (
         Words::NoHost,
         &[
-            "host unknown", "unknown host", "host not found", "name or service not known", "domain not found", "no such domain",
-            "domain does not exist", "nonexistentdomain", "non-existent domain", "nxdomain", "couldn't find any host",
-            "unrouteable address", "unroutable address", "domain is not reachable", "bad destination host", "null mx",
-            "domain name not found", "unknown domain", "remote domain doesnt exist", "non-existent hosts", "lookups failed permanently",
-            "домен не найден", "домен не существует",
+            "host unknown",
+            "unknown host",
+            "host not found",
+            "name or service not known",
+            "domain not found",
+            "no such domain",
+            "domain does not exist",
+            "nonexistentdomain",
+            "non-existent domain",
+            "nxdomain",
+            "couldn't find any host",
+            "unrouteable address",
+            "unroutable address",
+            "domain is not reachable",
+            "bad destination host",
+            "null mx",
+            "domain name not found",
+            "unknown domain",
+            "remote domain doesnt exist",
+            "non-existent hosts",
+            "lookups failed permanently",
+            "домен не найден",
+            "домен не существует",
         ],
     ),
     (
         Words::Dead,
         &[
-            "user unknown", "unknown user", "unknown or illegal", "no such user", "no such recipient", "no such address",
-            "no such mailbox", "no such account", "no mailbox", "does not exist", "doesn't exist", "unknown recipient",
-            "recipient unknown", "unknown address", "address unknown", "addressee unknown", "unknown local", "unknown mailbox",
-            "invalid recipient", "invalid mailbox", "invalid address", "invalid user", "invalid final delivery userid",
-            "recipient address rejected", "recipient not found", "recipnotfound", "user not found", "mailbox not found",
-            "account not found", "address not found", "not found in", "not recognized", "not a known user", "not our customer",
-            "not listed in", "isn't a known", "doesn't have a", "does not have a", "no account", "no longer", "has been disabled",
-            "is disabled", "account disabled", "disabled or discontinued", "deactivated", "account inactive", "is inactive",
-            "has been closed", "was closed", "bad-mailbox", "mailbox unavailable", "there is no user", "not a valid", "no valid recipient",
-            "invalid receiver", "undeliverable address", "bad address", "non-existent", "nonexistent", "unknown in", "no user",
-            "нет такого пользователя", "пользователь не найден", "не существует", "ящик не найден", "ящика не существует",
-            "адрес не найден", "недоступен или не существует", "неизвестный пользователь", "utilisateur inconnu", "unbekannter empfänger",
-            "usuario desconocido", "ユーザーが見つかりません", "存在しない",
+            "user unknown",
+            "unknown user",
+            "unknown or illegal",
+            "no such user",
+            "no such recipient",
+            "no such address",
+            "no such mailbox",
+            "no such account",
+            "no mailbox",
+            "does not exist",
+            "doesn't exist",
+            "unknown recipient",
+            "recipient unknown",
+            "unknown address",
+            "address unknown",
+            "addressee unknown",
+            "unknown local",
+            "unknown mailbox",
+            "invalid recipient",
+            "invalid mailbox",
+            "invalid address",
+            "invalid user",
+            "invalid final delivery userid",
+            "recipient address rejected",
+            "recipient not found",
+            "recipnotfound",
+            "user not found",
+            "mailbox not found",
+            "account not found",
+            "address not found",
+            "not found in",
+            "not recognized",
+            "not a known user",
+            "not our customer",
+            "not listed in",
+            "isn't a known",
+            "doesn't have a",
+            "does not have a",
+            "no account",
+            "no longer",
+            "has been disabled",
+            "is disabled",
+            "account disabled",
+            "disabled or discontinued",
+            "deactivated",
+            "account inactive",
+            "is inactive",
+            "has been closed",
+            "was closed",
+            "bad-mailbox",
+            "mailbox unavailable",
+            "there is no user",
+            "not a valid",
+            "no valid recipient",
+            "invalid receiver",
+            "undeliverable address",
+            "bad address",
+            "non-existent",
+            "nonexistent",
+            "unknown in",
+            "no user",
+            "нет такого пользователя",
+            "пользователь не найден",
+            "не существует",
+            "ящик не найден",
+            "ящика не существует",
+            "адрес не найден",
+            "недоступен или не существует",
+            "неизвестный пользователь",
+            "utilisateur inconnu",
+            "unbekannter empfänger",
+            "usuario desconocido",
+            "ユーザーが見つかりません",
+            "存在しない",
         ],
     ),
 ];
@@ -182,7 +309,8 @@ static HEARD: LazyLock<(AhoCorasick, Vec<Words>)> = LazyLock::new(|| {
 
 fn hear(text: &str) -> Option<Words> {
     let (automaton, words) = &*HEARD;
-    let first = automaton.find_overlapping_iter(&text.to_lowercase()).map(|hit| hit.pattern().as_usize()).min()?;
+    let first =
+        automaton.find_overlapping_iter(&text.to_lowercase()).map(|hit| hit.pattern().as_usize()).min()?;
     Some(words[first])
 }
 
@@ -206,7 +334,12 @@ mod tests {
             ("5.1.1", "550 5.7.26 unauthenticated", Some("5.1.1"), false),
             ("4.4.7", "expired", Some("4.4.7"), false),
             ("5.0.0", "550 Unknown user anna", Some("5.0.0"), true),
-            ("5.0.0", "5.1.0 - Unknown address error 550-'5.2.2 <a@x.example>... Mailbox Full'", Some("5.2.2"), false),
+            (
+                "5.0.0",
+                "5.1.0 - Unknown address error 550-'5.2.2 <a@x.example>... Mailbox Full'",
+                Some("5.2.2"),
+                false,
+            ),
             ("5.4.4", "554 5.4.4 SMTPSEND.DNS.NonExistentDomain", Some("5.4.4"), true),
             ("5.4.6", "too many hops", Some("5.4.6"), false),
             ("5.0.0", "", Some("5.0.0"), false),

@@ -115,7 +115,9 @@ fn push(words: &mut Vec<String>, word: &str) {
     let contracted = CONTRACTIONS.iter().find(|(verb, contraction)| match word {
         "not" => words.last().is_some_and(|last| last == verb),
         "cannot" => *verb == "can",
-        _ => word.strip_suffix("nt").is_some_and(|stem| !stem.is_empty() && contraction.strip_suffix("n't") == Some(stem)),
+        _ => word
+            .strip_suffix("nt")
+            .is_some_and(|stem| !stem.is_empty() && contraction.strip_suffix("n't") == Some(stem)),
     });
     match contracted {
         Some((_, contraction)) => {
@@ -135,7 +137,10 @@ fn ends(word: &str) -> bool {
 #[derive(Debug, Clone)]
 enum Step {
     /// One of these; a trailing `*` was taken off and means any ending.
-    Word { any_of: Vec<(String, bool)>, optional: bool },
+    Word {
+        any_of: Vec<(String, bool)>,
+        optional: bool,
+    },
     Gap,
     End,
     Start,
@@ -151,7 +156,7 @@ struct Phrase {
 /// Many phrases, found by their first word.
 #[derive(Debug)]
 pub(super) struct Phrases {
-    phrases: Vec<Phrase>,
+    all: Vec<Phrase>,
     by_word: HashMap<String, Vec<usize>>,
     /// Those that begin with a stem, by its first letter.
     by_letter: HashMap<char, Vec<usize>>,
@@ -167,9 +172,9 @@ pub(super) struct Hit {
 
 impl Phrases {
     pub(super) fn new(lists: &[&[&'static str]]) -> Self {
-        let mut this = Self { phrases: Vec::new(), by_word: HashMap::new(), by_letter: HashMap::new() };
+        let mut this = Self { all: Vec::new(), by_word: HashMap::new(), by_letter: HashMap::new() };
         for written in lists.iter().copied().flatten() {
-            let index = this.phrases.len();
+            let index = this.all.len();
             let phrase = Phrase { written, steps: written.split(' ').map(step).collect() };
             for step in &phrase.steps {
                 let Step::Word { any_of, optional } = step else { continue };
@@ -185,7 +190,7 @@ impl Phrases {
                     break;
                 }
             }
-            this.phrases.push(phrase);
+            this.all.push(phrase);
         }
         this
     }
@@ -196,7 +201,7 @@ impl Phrases {
             let letter = word.chars().next().unwrap_or(' ');
             let candidates = self.by_word.get(word).into_iter().chain(self.by_letter.get(&letter)).flatten();
             for index in candidates {
-                let phrase = &self.phrases[*index];
+                let phrase = &self.all[*index];
                 let hit = Hit { phrase: phrase.written, at };
                 if matches(&phrase.steps, &words.0, at) && accept(words, hit) {
                     return Some(hit);
@@ -209,7 +214,12 @@ impl Phrases {
 
 /// Whether one of these words stands shortly before a place, in the same sentence.
 pub(super) fn stands_before(words: &Words, at: usize, reach: usize, any_of: &[&str]) -> bool {
-    words.0[..at].iter().rev().take(reach).take_while(|word| !ends(word)).any(|word| any_of.contains(&word.as_str()))
+    words.0[..at]
+        .iter()
+        .rev()
+        .take(reach)
+        .take_while(|word| !ends(word))
+        .any(|word| any_of.contains(&word.as_str()))
 }
 
 fn step(written: &str) -> Step {
@@ -240,11 +250,15 @@ fn matches(steps: &[Step], words: &[String], at: usize) -> bool {
         Step::Start => (at == 0 || ends(&words[at - 1])) && matches(rest, words, at),
         Step::End => words.get(at).is_none_or(|word| ends(word)) && matches(rest, words, at),
         Step::Gap => (0..=GAP)
-            .take_while(|skipped| *skipped == 0 || words.get(at + skipped - 1).is_some_and(|word| !ends(word)))
+            .take_while(|skipped| {
+                *skipped == 0 || words.get(at + skipped - 1).is_some_and(|word| !ends(word))
+            })
             .any(|skipped| matches(rest, words, at + skipped)),
         Step::Word { any_of, optional } => {
             let fits = words.get(at).is_some_and(|word| {
-                any_of.iter().any(|(own, is_stem)| if *is_stem { word.starts_with(own.as_str()) } else { word == own })
+                any_of
+                    .iter()
+                    .any(|(own, is_stem)| if *is_stem { word.starts_with(own.as_str()) } else { word == own })
             });
             (fits && matches(rest, words, at + 1)) || (*optional && matches(rest, words, at))
         }

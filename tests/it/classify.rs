@@ -70,9 +70,14 @@ fn every_mail_of_the_project_is_read_as_expected() {
         for bytes in [bytes, &crlf] {
             let reading = reply::read(bytes);
             let found = shown(&reading);
-            let fits = expected[name.as_str()].iter().zip(&found).all(|(want, have)| *want == "-" || want == have);
+            let fits =
+                expected[name.as_str()].iter().zip(&found).all(|(want, have)| *want == "-" || want == have);
             if !fits {
-                wrong.push(format!("{name}: {found:?} by {}, not {:?}", reading.rule, expected[name.as_str()]));
+                wrong.push(format!(
+                    "{name}: {found:?} by {}, not {:?}",
+                    reading.rule,
+                    expected[name.as_str()]
+                ));
             }
             assert!(reply::rule_names().any(|rule| rule == reading.rule));
         }
@@ -171,21 +176,29 @@ fn the_command_prints_a_line_a_mail_and_goes_on_after_errors() {
     fs::write(path("noise.bin"), [0_u8, 255, 13, 10, 58, 10]).unwrap();
     let good = classify(&[folder.path().to_str().unwrap()]);
     assert_eq!(good.status.code(), Some(0), "{}", String::from_utf8_lossy(&good.stderr));
-    let lines: Vec<Value> =
-        String::from_utf8(good.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> = String::from_utf8(good.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     let files: Vec<&str> = lines.iter().map(|line| line["file"].as_str().unwrap()).collect();
-    let expected = ["a", "b/deep/one.txt", "empty.eml", "noise.bin"].map(|name| path(name).to_string_lossy().into_owned());
+    let expected = ["a", "b/deep/one.txt", "empty.eml", "noise.bin"]
+        .map(|name| path(name).to_string_lossy().into_owned());
     assert_eq!(files, expected, "sorted, whatever the names");
     let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["reply", "bounce", "other", "other"]);
     let bounce = &lines[1];
     assert_eq!(bounce["recipient"], "anna@acme.example");
-    assert_eq!((&bounce["hard"], &bounce["status"], &bounce["rule"]), (&true.into(), &"5.1.1".into(), &"dsn-failed".into()));
+    assert_eq!(
+        (&bounce["hard"], &bounce["status"], &bounce["rule"]),
+        (&true.into(), &"5.1.1".into(), &"dsn-failed".into())
+    );
     assert_eq!(bounce["recipients"].as_array().unwrap().len(), 1);
     assert!(lines[0]["recipient"].is_null() && lines[0]["hard"].is_null() && lines[0]["status"].is_null());
 
     fs::File::create(path("huge.eml")).unwrap().set_len(26 * 1024 * 1024).unwrap();
-    let arguments = [path("missing"), path("huge.eml"), path("a"), path("a")].map(|path| path.to_string_lossy().into_owned());
+    let arguments = [path("missing"), path("huge.eml"), path("a"), path("a")]
+        .map(|path| path.to_string_lossy().into_owned());
     let mixed = classify(&arguments.each_ref().map(String::as_str));
     assert_eq!(mixed.status.code(), Some(1));
     assert_eq!(String::from_utf8(mixed.stdout).unwrap().lines().count(), 1, "the others go on, each once");
@@ -201,16 +214,31 @@ fn chains_of_nested_mails_cost_neither_stack_nor_time() {
     reply::read(nested.as_bytes());
     let mut multiparts = String::new();
     for index in 0..5_000 {
-        multiparts.push_str(&format!("Content-Type: multipart/mixed; boundary=b{index}\r\n\r\n--b{index}\r\n"));
+        multiparts
+            .push_str(&format!("Content-Type: multipart/mixed; boundary=b{index}\r\n\r\n--b{index}\r\n"));
     }
     reply::read(multiparts.as_bytes());
-    for filler in ["a@", "<blockquote>", "On 1 wrote:\n", "From: x\n", "5.1.1 ", ">\n", "unsubscribe not ", "a: b\n", "&amp", "stop sending me "] {
+    for filler in [
+        "a@",
+        "<blockquote>",
+        "On 1 wrote:\n",
+        "From: x\n",
+        "5.1.1 ",
+        ">\n",
+        "unsubscribe not ",
+        "a: b\n",
+        "&amp",
+        "stop sending me ",
+    ] {
         let body = filler.repeat(400_000 / filler.len());
         for kind in ["text/plain", "text/html", "multipart/report; report-type=delivery-status"] {
-            let head = format!("From: mailer-daemon@x.example\nSubject: Undeliverable\nContent-Type: {kind}\n\n");
+            let head =
+                format!("From: mailer-daemon@x.example\nSubject: Undeliverable\nContent-Type: {kind}\n\n");
             reply::read((head.clone() + &body).as_bytes());
             reply::read(head.replace("mailer-daemon", "anna").replace("Undeliverable", "Re: x").as_bytes());
-            reply::read((head.replace("mailer-daemon", "anna").replace("Undeliverable", "Re: x") + &body).as_bytes());
+            reply::read(
+                (head.replace("mailer-daemon", "anna").replace("Undeliverable", "Re: x") + &body).as_bytes(),
+            );
         }
     }
     assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
@@ -242,7 +270,8 @@ proptest! {
 
 /// Public sample mails with labels; they are not part of the project.
 fn samples() -> Option<PathBuf> {
-    let folder = std::env::var_os("OUTREACHD_MAIL_SAMPLES").map_or_else(|| root().join("../shared/mail-samples"), PathBuf::from);
+    let folder = std::env::var_os("OUTREACHD_MAIL_SAMPLES")
+        .map_or_else(|| root().join("../shared/mail-samples"), PathBuf::from);
     folder.join("labels.jsonl").is_file().then_some(folder)
 }
 
@@ -257,7 +286,12 @@ fn the_public_samples_are_read_right() {
     for label in fs::read_to_string(folder.join("labels.jsonl")).unwrap().lines() {
         let label: Value = serde_json::from_str(label).unwrap();
         let texts = |key: &str| -> Vec<String> {
-            label[key].as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_lowercase()).collect()
+            label[key]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(|text| text.as_str().unwrap().to_lowercase())
+                .collect()
         };
         let name = label["file"].as_str().unwrap();
         let reading = reply::read(&fs::read(folder.join("mails").join(name)).unwrap());

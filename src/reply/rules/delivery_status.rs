@@ -69,7 +69,9 @@ fn recipient_blocks(blocks: &[Fields]) -> Vec<Fields> {
 }
 
 fn names_someone(block: &Fields) -> bool {
-    ["final-recipient", "original-recipient", "x-actual-recipient"].iter().any(|name| block.get(name).is_some())
+    ["final-recipient", "original-recipient", "x-actual-recipient"]
+        .iter()
+        .any(|name| block.get(name).is_some())
 }
 
 /// The address that was written to, and the one at the end of forwarding.
@@ -128,5 +130,12 @@ fn delivery(
         Action::Delayed => Some(false),
         _ => None,
     };
-    Delivery { address, forwarded_to, action, status: verdict.status, hard, diagnostic: diagnostic.to_owned() }
+    Delivery {
+        address,
+        forwarded_to,
+        action,
+        status: verdict.status,
+        hard,
+        diagnostic: diagnostic.to_owned(),
+    }
 }

@@ -49,7 +49,7 @@ fn only_one(recipients: &[String]) -> Option<String> {
 
 /// Reports of a form older than the standard.
 fn junk_button(mail: &Mail<'_>) -> Option<Finding> {
-    if !mail.subject_lower.contains("complaint about message from") || !mail.has_attached_mail {
+    if !mail.subject_lower.contains("complaint about message from") || !mail.returns_something {
         return None;
     }
     let mut found = Finding::new(Kind::Complaint, JUNK_BUTTON, mail.subject.as_str());

@@ -32,7 +32,8 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
         "Complaint" => {
             let complaint = &inner["complaint"];
             let mut found = Finding::new(Kind::Complaint, COMPLAINED, "a complaint");
-            found.complainant = recipients(&complaint["complainedRecipients"]).next().map(|(address, _)| address);
+            found.complainant =
+                recipients(&complaint["complainedRecipients"]).next().map(|(address, _)| address);
             found
         }
         other => Finding::new(Kind::Other, OTHER, other),
@@ -46,10 +47,9 @@ fn parse(text: &str) -> Option<Value> {
 }
 
 fn recipients(list: &Value) -> impl Iterator<Item = (String, &Value)> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|recipient| Some((normalize_address(recipient.get("emailAddress")?.as_str()?), recipient)))
+    list.as_array().into_iter().flatten().filter_map(|recipient| {
+        Some((normalize_address(recipient.get("emailAddress")?.as_str()?), recipient))
+    })
 }
 
 fn bounced(bounce: &Value, address: String, recipient: &Value) -> Delivery {

@@ -17,7 +17,21 @@ pub(super) const RULES: &[&str] =
     &[UNSUBSCRIBE, UNSUBSCRIBE_SUBJECT, REQUEST, QUESTION, SOURCE, DECLINE, REPLY, SILENT];
 
 /// Subjects that mail programs write for the List-Unsubscribe header, and people by hand.
-const SUBJECTS: &[&str] = &["unsubscribe", "unsub", "remove", "remove me", "stop", "opt out", "opt-out", "optout", "отписаться", "отписка", "отпишите", "отписать", "удалить из рассылки"];
+const SUBJECTS: &[&str] = &[
+    "unsubscribe",
+    "unsub",
+    "remove",
+    "remove me",
+    "stop",
+    "opt out",
+    "opt-out",
+    "optout",
+    "отписаться",
+    "отписка",
+    "отпишите",
+    "отписать",
+    "удалить из рассылки",
+];
 /// A text under such a subject, longer than this, is about something else.
 const FEW: usize = 12;
 
@@ -32,7 +46,9 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
         return found(Kind::Unsubscribe, UNSUBSCRIBE_SUBJECT, format!("subject “{}”", mail.subject));
     }
     if words.count() == 0 {
-        let answers = mail.header("in-reply-to").is_some() || mail.subject_lower.starts_with("re:") || mail.has_calendar;
+        let answers = mail.header("in-reply-to").is_some()
+            || mail.subject_lower.starts_with("re:")
+            || mail.has_calendar;
         let kind = if answers { Kind::Reply } else { Kind::Other };
         return Some(Finding::new(kind, SILENT, "no text of its own").unsure());
     }
@@ -48,7 +64,8 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     if let Some(phrase) = declines {
         return found(Kind::Reply, DECLINE, format!("“{phrase}”"));
     }
-    let question = words.sentences().find(|(sentence, is_question)| *is_question && !intent::is_polite(sentence));
+    let question =
+        words.sentences().find(|(sentence, is_question)| *is_question && !intent::is_polite(sentence));
     if let Some((sentence, _)) = question {
         return found(Kind::InfoRequest, QUESTION, format!("{}?", sentence.join(" ")));
     }
@@ -57,10 +74,14 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
 
 fn is_unsubscribe(subject: &str) -> bool {
     let mut rest = subject.trim();
-    while let Some(inner) = ["re:", "fw:", "fwd:", "ответ:"].iter().find_map(|mark| rest.strip_prefix(mark)) {
+    while let Some(inner) = ["re:", "fw:", "fwd:", "ответ:"].iter().find_map(|mark| rest.strip_prefix(mark))
+    {
         rest = inner.trim_start();
     }
     let rest = rest.trim_end_matches(['.', '!', ' ']);
     // Programs add a token of ours after the word.
-    SUBJECTS.contains(&rest) || rest.strip_prefix("unsubscribe").is_some_and(|token| token.starts_with([' ', ':']) && !token.trim().contains(' '))
+    SUBJECTS.contains(&rest)
+        || rest
+            .strip_prefix("unsubscribe")
+            .is_some_and(|token| token.starts_with([' ', ':']) && !token.trim().contains(' '))
 }

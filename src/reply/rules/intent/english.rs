@@ -136,9 +136,27 @@ pub(super) const REQUESTS: &[Phrase] = &[
 ];
 
 pub(super) const DECLINES: &[Phrase] = &[
-    "not interested", "no interest", "no thanks", "no thank you", "not a fit", "not a good fit", "not for us", "not at this time", "not right now",
-    "we'll pass", "i'll pass", "will pass", "have to pass", "we're good", "we are good", "already have|use|using|work|working", "no need",
-    "not looking", "don't need", "wrong person", "not the right person",
+    "not interested",
+    "no interest",
+    "no thanks",
+    "no thank you",
+    "not a fit",
+    "not a good fit",
+    "not for us",
+    "not at this time",
+    "not right now",
+    "we'll pass",
+    "i'll pass",
+    "will pass",
+    "have to pass",
+    "we're good",
+    "we are good",
+    "already have|use|using|work|working",
+    "no need",
+    "not looking",
+    "don't need",
+    "wrong person",
+    "not the right person",
 ];
 
 pub(super) const SOURCE: &[Phrase] = &[
@@ -169,7 +187,12 @@ pub(super) const LEFT: &[Phrase] = &[
 
 /// What no machine says: the writer is with us.
 pub(super) const ENGAGES: &[Phrase] = &[
-    "let's|lets", "but [..] can|could|happy|available", "happy|glad to talk|chat|meet|discuss", "sounds good|great|interesting", "can|could you", "would love|like to",
+    "let's|lets",
+    "but [..] can|could|happy|available",
+    "happy|glad to talk|chat|meet|discuss",
+    "sounds good|great|interesting",
+    "can|could you",
+    "would love|like to",
 ];
 
 /// Automatic answers give themselves away in their first sentences.

@@ -11,27 +11,34 @@ use super::super::words::{self, Phrases, Words};
 /// Signs of an intent, as written in the language files.
 pub(super) type Phrase = &'static str;
 
-static LEAVE_ME_ALONE: LazyLock<Phrases> =
-    LazyLock::new(|| Phrases::new(&[english::LEAVE_ME_ALONE, russian::LEAVE_ME_ALONE, elsewhere::LEAVE_ME_ALONE]));
+static LEAVE_ME_ALONE: LazyLock<Phrases> = LazyLock::new(|| {
+    Phrases::new(&[english::LEAVE_ME_ALONE, russian::LEAVE_ME_ALONE, elsewhere::LEAVE_ME_ALONE])
+});
 static IN_FEW_WORDS: LazyLock<Phrases> =
     LazyLock::new(|| Phrases::new(&[english::IN_FEW_WORDS, russian::IN_FEW_WORDS, elsewhere::IN_FEW_WORDS]));
 static REQUESTS: LazyLock<Phrases> =
     LazyLock::new(|| Phrases::new(&[english::REQUESTS, russian::REQUESTS, elsewhere::REQUESTS]));
 static DECLINES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::DECLINES, russian::DECLINES]));
-static LEFT: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::LEFT, russian::LEFT, elsewhere::LEFT]));
-static AWAY: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::AWAY, russian::AWAY, elsewhere::AWAY]));
+static LEFT: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[english::LEFT, russian::LEFT, elsewhere::LEFT]));
+static AWAY: LazyLock<Phrases> =
+    LazyLock::new(|| Phrases::new(&[english::AWAY, russian::AWAY, elsewhere::AWAY]));
 static ENGAGES: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::ENGAGES, russian::ENGAGES]));
 static SOURCE: LazyLock<Phrases> = LazyLock::new(|| Phrases::new(&[english::SOURCE, russian::SOURCE]));
 
 /// Beyond this many words, a bare "stop" or "remove" is about something else.
 const FEW: usize = 7;
 /// Words that turn what follows into its opposite.
-const NEGATIONS: &[&str] = &["not", "don't", "doesn't", "didn't", "never", "won't", "wouldn't", "can't", "не", "никогда"];
+const NEGATIONS: &[&str] =
+    &["not", "don't", "doesn't", "didn't", "never", "won't", "wouldn't", "can't", "не", "никогда"];
 /// Verbs that ask something of us only where nobody else is their subject.
-const ORDERS: &[&str] = &["stop", "quit", "cease", "remove", "delete", "take", "drop", "get", "don't", "never"];
+const ORDERS: &[&str] =
+    &["stop", "quit", "cease", "remove", "delete", "take", "drop", "get", "don't", "never"];
 /// "We should stop sending these reports", "they don't email us any more": not about us.
-const SUBJECTS: &[&str] =
-    &["we", "i", "they", "he", "she", "it", "should", "we'll", "i'll", "they'll", "will", "would", "could", "can", "who", "people"];
+const SUBJECTS: &[&str] = &[
+    "we", "i", "they", "he", "she", "it", "should", "we'll", "i'll", "they'll", "will", "would", "could",
+    "can", "who", "people",
+];
 
 /// The phrase that asks to be written to no more.
 pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
@@ -46,13 +53,19 @@ pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
         NEGATIONS.iter().any(|not| hit.phrase.split([' ', '|']).any(|word| word == *not))
             || !words::stands_before(words, hit.at, 2, NEGATIONS)
     });
-    let few = || (words.count() <= FEW).then(|| IN_FEW_WORDS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS)));
+    let few = || {
+        (words.count() <= FEW).then(|| {
+            IN_FEW_WORDS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS))
+        })
+    };
     meant.or_else(|| few().flatten()).map(|hit| hit.phrase)
 }
 
 /// The phrase that asks for something.
 pub(super) fn request(words: &Words) -> Option<Phrase> {
-    REQUESTS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS)).map(|hit| hit.phrase)
+    REQUESTS
+        .find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS))
+        .map(|hit| hit.phrase)
 }
 
 /// The phrase that says no without more.
@@ -82,7 +95,8 @@ pub(super) fn left_company(said: &str) -> bool {
 
 /// Questions of manners want no answer.
 pub(super) fn is_polite(sentence: &[String]) -> bool {
-    const MANNERS: &[&str] = &["how are you", "how are things", "how do you do", "как дела", "how is it going", "how's it going"];
+    const MANNERS: &[&str] =
+        &["how are you", "how are things", "how do you do", "как дела", "how is it going", "how's it going"];
     let text = sentence.join(" ");
     MANNERS.iter().any(|manners| text.starts_with(manners))
 }

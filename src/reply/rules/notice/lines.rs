@@ -11,13 +11,13 @@ use aho_corasick::AhoCorasick;
 use super::super::super::addresses::{self, Span};
 use super::super::super::mail::Mail;
 use super::super::super::{status, words};
-use super::phrases;
+use super::{phrases, places};
 use crate::model::{domain_of, normalize_address};
 
 static FAILURES: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::FAILURES));
-static INTRODUCTIONS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::INTRODUCTIONS));
-static LABELS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::LABELS));
-static OTHERS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::OTHERS));
+static INTRODUCTIONS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(places::INTRODUCTIONS));
+static LABELS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(places::LABELS));
+static OTHERS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(places::OTHERS));
 
 /// Lines after an introduction that may still belong to its list.
 const LIST: usize = 40;
@@ -27,7 +27,17 @@ const GOOD: i32 = 15;
 const MOST: usize = 100;
 
 /// Local parts of nobody we wrote to.
-const ROLES: &[&str] = &["postmaster", "mailer-daemon", "mailerdaemon", "abuse", "support", "helpdesk", "hostmaster", "root", "mdaemon"];
+const ROLES: &[&str] = &[
+    "postmaster",
+    "mailer-daemon",
+    "mailerdaemon",
+    "abuse",
+    "support",
+    "helpdesk",
+    "hostmaster",
+    "root",
+    "mdaemon",
+];
 
 struct Candidate {
     address: String,
@@ -128,7 +138,10 @@ fn mention(line: &str, span: Span, in_list: bool, previous: &str) -> i32 {
 /// An address at the beginning of its line.
 fn alone(line: &str, after: &str, has_code: bool, in_list: bool, previous: &str) -> i32 {
     let previous = previous.trim_end();
-    if ["sent by", "from", "from:", "sender", "sender:", "contact", "sender is", "contact:"].iter().any(|word| previous.ends_with(word)) {
+    if ["sent by", "from", "from:", "sender", "sender:", "contact", "sender is", "contact:"]
+        .iter()
+        .any(|word| previous.ends_with(word))
+    {
         return -10;
     }
     let ends = after.trim_matches(|c: char| c.is_whitespace() || ":,;.".contains(c)).is_empty();
@@ -144,7 +157,11 @@ fn alone(line: &str, after: &str, has_code: bool, in_list: bool, previous: &str)
 
 fn is_role(address: &str) -> bool {
     let local = address.split('@').next().unwrap_or_default();
-    ROLES.contains(&local) || local.ends_with("-bounces") || local.ends_with("-admin") || local.ends_with("-owner") || local.starts_with("owner-")
+    ROLES.contains(&local)
+        || local.ends_with("-bounces")
+        || local.ends_with("-admin")
+        || local.ends_with("-owner")
+        || local.starts_with("owner-")
 }
 
 /// Names without a domain after an introduction: the server speaks of its own users.
@@ -163,7 +180,8 @@ fn bare_names(mail: &Mail<'_>, notice: &str) -> Option<Vec<String>> {
                 && (first == name || (is_indented && status::speaks(name)));
             if is_name {
                 names.push(format!("{first}@{domain}"));
-            } else if !name.is_empty() && !INTRODUCTIONS.is_match(&lower) && !lower.contains("not accepting") {
+            } else if !name.is_empty() && !INTRODUCTIONS.is_match(&lower) && !lower.contains("not accepting")
+            {
                 introduced = false;
             }
         } else if INTRODUCTIONS.is_match(&lower) {

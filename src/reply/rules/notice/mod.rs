@@ -5,6 +5,7 @@
 
 mod lines;
 mod phrases;
+mod places;
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,13 @@ const DELAYED: &str = "notice-delayed";
 pub(super) const RULES: &[&str] = &[FAILED, FAILED_HEADER, UNNAMED, DELAYED];
 
 /// Headers that only mail servers set, on bounces.
-const MARKS: &[&str] = &["x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ms-embedded-report", "x-ahmailid", "x-mlserver"];
+const MARKS: &[&str] = &[
+    "x-failed-recipients",
+    "x-ms-exchange-message-is-ndr",
+    "x-ms-embedded-report",
+    "x-ahmailid",
+    "x-mlserver",
+];
 
 /// This much evidence makes a bounce.
 const ENOUGH: u32 = 5;
@@ -30,7 +37,7 @@ const ENOUGH: u32 = 5;
 const MOST_NOTICE: usize = 32 * 1024;
 
 static SUBJECTS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::SUBJECTS));
-static SENDERS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::SENDERS));
+static SENDERS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(places::SENDERS));
 static FAILURES: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::FAILURES));
 static DELAYS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::DELAYS));
 static FINAL: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::FINAL));
@@ -48,16 +55,25 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
         .map(|address| {
             let said = words_about(mail, &address, only_one);
             let verdict = status::verdict("", &said);
-            let (action, hard) = if is_delayed { (Action::Delayed, false) } else { (Action::Failed, verdict.hard) };
+            let (action, hard) =
+                if is_delayed { (Action::Delayed, false) } else { (Action::Failed, verdict.hard) };
             let hard = Some(hard);
-            Delivery { address, forwarded_to: None, action, status: verdict.status, hard, diagnostic: shown(&said) }
+            Delivery {
+                address,
+                forwarded_to: None,
+                action,
+                status: verdict.status,
+                hard,
+                diagnostic: shown(&said),
+            }
         })
         .collect();
     Some(match (is_delayed, deliveries.is_empty()) {
         (true, _) => Finding::new(Kind::Other, DELAYED, evidence).about(deliveries),
         (false, true) => Finding::new(Kind::Bounce, UNNAMED, evidence).unsure(),
         (false, false) => {
-            Finding::new(Kind::Bounce, if by_header { FAILED_HEADER } else { FAILED }, evidence).about(deliveries)
+            Finding::new(Kind::Bounce, if by_header { FAILED_HEADER } else { FAILED }, evidence)
+                .about(deliveries)
         }
     })
 }
@@ -114,7 +130,9 @@ fn has_mark(mail: &Mail<'_>) -> Option<&'static str> {
 /// Why this is a bounce; `None` where it is not.
 fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
     let mut signs: Vec<(u32, String)> = Vec::new();
-    let answers = ["re:", "aw:", "fw:", "fwd:", "ответ:", "ha:", "отв:", "sv:"].iter().any(|mark| mail.subject_lower.starts_with(mark));
+    let answers = ["re:", "aw:", "fw:", "fwd:", "ответ:", "ha:", "отв:", "sv:"]
+        .iter()
+        .any(|mark| mail.subject_lower.starts_with(mark));
     if let Some(hit) = SENDERS.find(&mail.from_lower) {
         signs.push((3, format!("from {}", &mail.from_lower[hit.range()])));
     }
@@ -143,7 +161,7 @@ fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
     if mail.has_null_sender() {
         signs.push((1, "empty sender".to_owned()));
     }
-    if mail.has_attached_mail || !mail.below_notice().is_empty() {
+    if mail.returns_something || !mail.below_notice().is_empty() {
         signs.push((1, "a returned mail".to_owned()));
     }
     let sum: u32 = signs.iter().map(|(weight, _)| *weight).sum();
@@ -156,6 +174,7 @@ fn limited(text: &str) -> &str {
 
 /// The line that holds a code, else the first with words of a server.
 fn shown(said: &str) -> String {
-    let told = said.lines().find(|line| status::reply_code(line).is_some() || !status::codes(line).is_empty());
+    let told =
+        said.lines().find(|line| status::reply_code(line).is_some() || !status::codes(line).is_empty());
     told.or_else(|| said.lines().find(|line| status::speaks(line))).unwrap_or_default().trim().to_owned()
 }
