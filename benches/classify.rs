@@ -28,7 +28,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     match arguments.iter().position(|argument| argument == "--fuzz") {
         Some(at) => {
-            fuzz(&mails, arguments.get(at + 1).and_then(|seconds| seconds.parse().ok()).unwrap_or(60))
+            fuzz(&mails, arguments.get(at + 1).and_then(|seconds| seconds.parse().ok()).unwrap_or(60));
         }
         None => measure(&mails),
     }

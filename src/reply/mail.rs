@@ -158,9 +158,23 @@ impl<'m> Mail<'m> {
                 _ => {}
             }
         }
+        self.keep_what_has_no_parts();
         if self.body.trim().is_empty() && !markup.is_empty() {
             self.body = html::plain(&markup);
             self.unquoted = Some(html::unquoted(&markup));
+        }
+    }
+
+    /// A multipart without a boundary, a text without a subtype: what is there is read as it is.
+    fn keep_what_has_no_parts(&mut self) {
+        let root = self.message.root_part();
+        let kind = kind_of(root);
+        if self.message.parts.len() > 1 || !(kind.starts_with("multipart/") || kind.starts_with("text/")) {
+            return;
+        }
+        if let PartType::Binary(_) | PartType::InlineBinary(_) = root.body {
+            self.broken = kind.starts_with("multipart/");
+            push_limited(&mut self.body, &contents(root));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What mails say: mails invented for the project, mutations of them, and the public samples where they are at hand.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -214,8 +215,7 @@ fn chains_of_nested_mails_cost_neither_stack_nor_time() {
     reply::read(nested.as_bytes());
     let mut multiparts = String::new();
     for index in 0..5_000 {
-        multiparts
-            .push_str(&format!("Content-Type: multipart/mixed; boundary=b{index}\r\n\r\n--b{index}\r\n"));
+        write!(multiparts, "Content-Type: multipart/mixed; boundary=b{index}\r\n\r\n--b{index}\r\n").unwrap();
     }
     reply::read(multiparts.as_bytes());
     for filler in [

@@ -20,7 +20,8 @@ const FAILED: &str = "notice-failed";
 const FAILED_HEADER: &str = "notice-failed-recipients-header";
 const UNNAMED: &str = "notice-unnamed";
 const DELAYED: &str = "notice-delayed";
-pub(super) const RULES: &[&str] = &[FAILED, FAILED_HEADER, UNNAMED, DELAYED];
+const REACHED: &str = "notice-reached";
+pub(super) const RULES: &[&str] = &[FAILED, FAILED_HEADER, UNNAMED, DELAYED, REACHED];
 
 /// Headers that only mail servers set, on bounces.
 const MARKS: &[&str] = &[
@@ -33,6 +34,8 @@ const MARKS: &[&str] = &[
 
 /// This much evidence makes a bounce.
 const ENOUGH: u32 = 5;
+/// And this much where only the subject is that of a machine: parcels are not delivered either.
+const ENOUGH_BY_SUBJECT: u32 = 7;
 /// Notices are short; what is longer says nothing new.
 const MOST_NOTICE: usize = 32 * 1024;
 
@@ -40,12 +43,17 @@ static SUBJECTS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phras
 static SENDERS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(places::SENDERS));
 static FAILURES: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::FAILURES));
 static DELAYS: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::DELAYS));
+static SUCCESSES: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::SUCCESSES));
 static FINAL: LazyLock<AhoCorasick> = LazyLock::new(|| words::automaton(phrases::FINAL));
 
 pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     let notice = limited(mail.notice());
     let lower = notice.to_lowercase();
     let evidence = evidence(mail, &lower)?;
+    if SUCCESSES.is_match(&lower) && status::reply_code(&lower).is_none() && status::codes(&lower).is_empty()
+    {
+        return Some(Finding::new(Kind::Other, REACHED, evidence));
+    }
     let is_delayed = DELAYS.is_match(&lower) && !FINAL.is_match(&lower);
     let named = recipients(mail);
     let by_header = !failed_recipients_header(mail).is_empty();
@@ -145,6 +153,7 @@ fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
     if mail.report_type.as_deref() == Some("delivery-status") || (mail.has_status_part() && !answers) {
         signs.push((4, "a delivery report".to_owned()));
     }
+    let by_subject = signs.len() == 1 && SUBJECTS.is_match(&mail.subject_lower);
     // Words alone are no evidence: people tell each other about lost mails.
     let machine: u32 = signs.iter().map(|(weight, _)| *weight).sum();
     if machine < 3 {
@@ -158,6 +167,9 @@ fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
     if status::reply_code(notice).is_some() || !status::codes(notice).is_empty() {
         signs.push((2, "a status code".to_owned()));
     }
+    if mail.from_lower.contains("no-reply@") || mail.from_lower.contains("noreply@") {
+        signs.push((1, "from no-reply".to_owned()));
+    }
     if mail.has_null_sender() {
         signs.push((1, "empty sender".to_owned()));
     }
@@ -165,7 +177,8 @@ fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
         signs.push((1, "a returned mail".to_owned()));
     }
     let sum: u32 = signs.iter().map(|(weight, _)| *weight).sum();
-    (sum >= ENOUGH).then(|| signs.into_iter().map(|(_, sign)| sign).collect::<Vec<_>>().join(", "))
+    let enough = if by_subject { ENOUGH_BY_SUBJECT } else { ENOUGH };
+    (sum >= enough).then(|| signs.into_iter().map(|(_, sign)| sign).collect::<Vec<_>>().join(", "))
 }
 
 fn limited(text: &str) -> &str {

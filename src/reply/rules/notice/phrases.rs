@@ -343,3 +343,15 @@ pub(super) const FINAL: &[&str] = &[
     "permanent failure",
     "gave up",
 ];
+
+/// The mail did arrive.
+pub(super) const SUCCESSES: &[&str] = &[
+    "successfully delivered",
+    "delivered successfully",
+    "was delivered to",
+    "has been delivered to",
+    "successfully relayed",
+    "successful delivery",
+    "delivery successful",
+    "успешно доставлен",
+];
