@@ -184,6 +184,7 @@ pub(super) fn strip(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let lower: Vec<String> = lines.iter().map(|line| clean(line).to_lowercase()).collect();
     let mut kept: Vec<String> = Vec::new();
+    let mut has_text = false;
     let mut at = 0;
     while at < lines.len() {
         let line = lower[at].as_str();
@@ -196,7 +197,7 @@ pub(super) fn strip(text: &str) -> String {
                 && line.trim_matches('_').is_empty()
                 && next_is_headers(&lower, at + 1))
         {
-            if has_text(&kept) || line != "--" {
+            if has_text || line != "--" {
                 break;
             }
             at += 1;
@@ -214,7 +215,7 @@ pub(super) fn strip(text: &str) -> String {
             }
         }
         if FOOTERS.iter().any(|footer| line.starts_with(footer)) || says_how_to_leave(line) {
-            if has_text(&kept) {
+            if has_text {
                 break;
             }
             at += 1;
@@ -225,9 +226,10 @@ pub(super) fn strip(text: &str) -> String {
             continue;
         }
         let closing = line.trim_end_matches([',', '.', '!', ' ']);
-        if CLOSINGS.contains(&closing) && has_text(&kept) && unquoted_after(&lower, at + 1) <= SIGNATURE {
+        if CLOSINGS.contains(&closing) && has_text && unquoted_after(&lower, at + 1) <= SIGNATURE {
             break;
         }
+        has_text |= line.chars().any(char::is_alphanumeric);
         kept.push(clean(lines[at]));
         at += 1;
     }
@@ -250,10 +252,6 @@ fn clean(line: &str) -> String {
         .replace('\u{a0}', " ")
         .trim()
         .to_owned()
-}
-
-fn has_text(kept: &[String]) -> bool {
-    kept.iter().any(|line| line.chars().any(char::is_alphanumeric))
 }
 
 fn is_quoted(line: &str) -> bool {
@@ -335,6 +333,7 @@ fn unquoted_after(lower: &[String], from: usize) -> usize {
         .iter()
         .take_while(|line| !is_original(line) && !is_header(line))
         .filter(|line| !line.is_empty() && !is_quoted(line))
+        .take(SIGNATURE + 1)
         .count()
 }
 

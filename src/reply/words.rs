@@ -79,6 +79,20 @@ impl Words {
         self.0.get(index).map_or("", String::as_str)
     }
 
+    /// A few words from a place on, for people to see.
+    pub(super) fn excerpt(&self, from: usize) -> String {
+        const LENGTH: usize = 10;
+        let words: Vec<&str> = self
+            .0
+            .iter()
+            .skip(from)
+            .take(LENGTH)
+            .map(String::as_str)
+            .take_while(|word| !ends(word))
+            .collect();
+        format!("“{}”", words.join(" "))
+    }
+
     /// Words without the ends of sentences.
     pub(super) fn count(&self) -> usize {
         self.0.iter().filter(|word| !ends(word)).count()

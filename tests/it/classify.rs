@@ -229,6 +229,9 @@ fn chains_of_nested_mails_cost_neither_stack_nor_time() {
         "a: b\n",
         "&amp",
         "stop sending me ",
+        "a@b.c ",
+        "-- \n\n",
+        "regards\n",
     ] {
         let body = filler.repeat(400_000 / filler.len());
         for kind in ["text/plain", "text/html", "multipart/report; report-type=delivery-status"] {

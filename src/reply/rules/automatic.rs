@@ -245,8 +245,8 @@ fn is_no_reply(address: &str) -> bool {
 /// Servers that strip headers leave only the text. A person who asks or answers something is no machine.
 fn by_words(mail: &Mail<'_>) -> Option<Finding> {
     let words = Words::of(mail.said());
-    let phrase = intent::away(&words)?;
+    let told = intent::away(&words)?;
     let asks = words.sentences().any(|(_, is_question)| is_question);
     let takes_part = intent::engages(&words) || intent::leave_me_alone(&words).is_some();
-    (!asks && !takes_part).then(|| Finding::new(Kind::AutoReply, WORDS, format!("“{phrase}”")).unsure())
+    (!asks && !takes_part).then(|| Finding::new(Kind::AutoReply, WORDS, told).unsure())
 }

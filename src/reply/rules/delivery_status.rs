@@ -12,6 +12,9 @@ const DELAYED: &str = "dsn-delayed";
 const REACHED: &str = "dsn-reached";
 pub(super) const RULES: &[&str] = &[FAILED, DELAYED, REACHED];
 
+/// A mail to more recipients than this is sent in parts (RFC 5321 asks servers to take 100).
+const MOST: usize = 1000;
+
 pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     // Fields without their part count only in what a machine sent: people quote reports to each other.
     if !mail.has_status_part() && !mail.broken && !notice::is_from_machine(mail) {
@@ -19,7 +22,7 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     }
     let blocks = recipient_blocks(mail.status_blocks());
     let mut deliveries: Vec<Delivery> = Vec::new();
-    for block in &blocks {
+    for block in blocks.iter().take(MOST) {
         let Some(action) = action(block) else { continue };
         let found = addresses_of(block);
         // Servers that name nobody here name them in the text.

@@ -39,8 +39,8 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     let said = mail.said();
     let words = Words::of(said);
     let found = |kind, rule, evidence: String| Some(Finding::new(kind, rule, evidence));
-    if let Some(phrase) = intent::leave_me_alone(&words) {
-        return found(Kind::Unsubscribe, UNSUBSCRIBE, format!("“{phrase}”"));
+    if let Some(told) = intent::leave_me_alone(&words) {
+        return found(Kind::Unsubscribe, UNSUBSCRIBE, told);
     }
     if words.count() <= FEW && is_unsubscribe(&mail.subject_lower) {
         return found(Kind::Unsubscribe, UNSUBSCRIBE_SUBJECT, format!("subject “{}”", mail.subject));
@@ -52,17 +52,17 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
         let kind = if answers { Kind::Reply } else { Kind::Other };
         return Some(Finding::new(kind, SILENT, "no text of its own").unsure());
     }
-    if let Some(phrase) = intent::asks_for_source(&words) {
-        return Some(Finding::new(Kind::Reply, SOURCE, format!("“{phrase}”")).unsure());
+    if let Some(told) = intent::asks_for_source(&words) {
+        return Some(Finding::new(Kind::Reply, SOURCE, told).unsure());
     }
     let declines = intent::decline(&words);
-    if let Some(phrase) = intent::request(&words) {
+    if let Some(told) = intent::request(&words) {
         // "No thanks. Could you ..." wants something; a person should see which.
-        let finding = Finding::new(Kind::InfoRequest, REQUEST, format!("“{phrase}”"));
+        let finding = Finding::new(Kind::InfoRequest, REQUEST, told);
         return Some(if declines.is_some() { finding.unsure() } else { finding });
     }
-    if let Some(phrase) = declines {
-        return found(Kind::Reply, DECLINE, format!("“{phrase}”"));
+    if let Some(told) = declines {
+        return found(Kind::Reply, DECLINE, told);
     }
     let question =
         words.sentences().find(|(sentence, is_question)| *is_question && !intent::is_polite(sentence));

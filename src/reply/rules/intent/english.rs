@@ -98,19 +98,20 @@ pub(super) const IN_FEW_WORDS: &[Phrase] = &[
 
 /// Where a machine would say "unsubscribe", a person asks for something.
 pub(super) const REQUESTS: &[Phrase] = &[
-    "send|forward|mail|email|give|show|share|provide|get|pass|tell [..] me|us",
+    "send|forward|mail|email|give|show|share|provide|pass|tell [..] me|us",
     "send|forward|share|provide|supply [over|along|through|across] [..] info|information|details|deck|brochure|pricing|price|prices|presentation|proposal|quote|catalog*|materials|documentation|overview|link|copy|list|examples|case|pdf|document*|file*|report*|rates|terms|contract|invite|invitation|calendar|times|availability|summary|estimate|samples|schedule|numbers|data",
-    "please send|provide|share|forward|advise|clarify|explain|elaborate|call|confirm|let|tell|resend|check|see|review|give|contact|book|schedule|set|arrange|reply|respond|make|update|add|note|use|find|look|take|bring|complete|sign|fill|attend|keep|submit|ensure|ask|have|prepare|get|put|change|include|print|copy|cc|get|pass|work",
+    "please send|provide|share|forward|advise|clarify|explain|elaborate|confirm|tell|resend|show|describe|specify|reply|respond|quote",
     "tell|show me|us more",
     "more info|information|details|about|detail",
     "additional|further info|information|details",
-    "let me|us know",
+    "let me|us know how|what|when|where|which|who|whether|why|more|about|your|the|by|asap|.",
+    "please|pls call|contact|ring me|us",
     "would like|love|want to know|learn|see|hear|understand|get|receive|have|discuss|talk|schedule|try|meet|set|book|ask",
     "i'd|we'd like|love to know|learn|see|hear|understand|get|receive|have|discuss|talk|schedule|try|meet|set|book|ask",
     "i'd|we'd like|love a|an|more|some",
     "interested in|to learning|hearing|seeing|more|know|see|a|your|this|the|getting",
     "i'm|am|are|we're [very|quite|also|definitely|potentially] interested",
-    "sounds interesting|good|great",
+    "sounds interesting|intriguing",
     "how much [..] cost|charge|is|does|do|would|are",
     "what is|are|does|do|would|about your|the price|pricing|cost*",
     "price|pricing list|information|details|please|sheet",
@@ -131,7 +132,7 @@ pub(super) const REQUESTS: &[Phrase] = &[
     "are you able|available|free|going|coming|planning",
     "is it possible|there|this|that|your",
     "wondering|curious if|whether|how|what|about",
-    "question|questions about|for|regarding|on",
+    "i|we|i've|we've [have|got] [a|some|few|couple|two|one|several] question|questions",
     "any chance|idea|update|updates|news",
 ];
 

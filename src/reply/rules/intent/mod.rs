@@ -40,8 +40,8 @@ const SUBJECTS: &[&str] = &[
     "can", "who", "people",
 ];
 
-/// The phrase that asks to be written to no more.
-pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
+/// The words that ask to be written to no more.
+pub(super) fn leave_me_alone(words: &Words) -> Option<String> {
     let meant = LEAVE_ME_ALONE.find(words, |words, hit| {
         let first = words.at(hit.at);
         // "I don't want your mails" is about us, whoever does not want them.
@@ -58,30 +58,30 @@ pub(super) fn leave_me_alone(words: &Words) -> Option<Phrase> {
             IN_FEW_WORDS.find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS))
         })
     };
-    meant.or_else(|| few().flatten()).map(|hit| hit.phrase)
+    meant.or_else(|| few().flatten()).map(|hit| words.excerpt(hit.at))
 }
 
-/// The phrase that asks for something.
-pub(super) fn request(words: &Words) -> Option<Phrase> {
+/// The words that ask for something.
+pub(super) fn request(words: &Words) -> Option<String> {
     REQUESTS
         .find(words, |words, hit| !words::stands_before(words, hit.at, 3, NEGATIONS))
-        .map(|hit| hit.phrase)
+        .map(|hit| words.excerpt(hit.at))
 }
 
-/// The phrase that says no without more.
-pub(super) fn decline(words: &Words) -> Option<Phrase> {
-    DECLINES.find(words, |_, _| true).map(|hit| hit.phrase)
+/// The words that say no without more.
+pub(super) fn decline(words: &Words) -> Option<String> {
+    DECLINES.find(words, |_, _| true).map(|hit| words.excerpt(hit.at))
 }
 
 /// Where did you get my address?
-pub(super) fn asks_for_source(words: &Words) -> Option<Phrase> {
-    SOURCE.find(words, |_, _| true).map(|hit| hit.phrase)
+pub(super) fn asks_for_source(words: &Words) -> Option<String> {
+    SOURCE.find(words, |_, _| true).map(|hit| words.excerpt(hit.at))
 }
 
-/// A phrase of automatic answers near the beginning.
-pub(super) fn away(words: &Words) -> Option<Phrase> {
+/// Words of automatic answers near the beginning.
+pub(super) fn away(words: &Words) -> Option<String> {
     const BEGINNING: usize = 60;
-    AWAY.find(words, |_, hit| hit.at < BEGINNING).map(|hit| hit.phrase)
+    AWAY.find(words, |_, hit| hit.at < BEGINNING).map(|hit| words.excerpt(hit.at))
 }
 
 /// Whether the writer takes part in a conversation, as no machine does.

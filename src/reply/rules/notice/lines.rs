@@ -26,6 +26,11 @@ const GOOD: i32 = 15;
 /// A mail to more than this does not name them one by one.
 const MOST: usize = 100;
 
+/// And what mentions more is no notice.
+const MOST_CANDIDATES: usize = 200;
+/// Text without line breaks is looked at no further than this.
+const LONGEST_LINE: usize = 1000;
+
 /// Local parts of nobody we wrote to.
 const ROLES: &[&str] = &[
     "postmaster",
@@ -75,7 +80,10 @@ fn weigh(mail: &Mail<'_>, text: &str, sent_to: &HashSet<&str>) -> Vec<Candidate>
     let mut in_list = 0_usize;
     let mut previous = String::new();
     for line in text.lines() {
-        let lower = line.to_lowercase();
+        if candidates.len() > MOST_CANDIDATES {
+            break;
+        }
+        let lower = line[..line.floor_char_boundary(LONGEST_LINE.min(line.len()))].to_lowercase();
         // Lower-casing may move letters; spans are looked for where they are used.
         let spans = addresses::find(&lower);
         let introduces = INTRODUCTIONS.is_match(&lower) || (FAILURES.is_match(&lower) && spans.is_empty());
