@@ -25,6 +25,7 @@ const UNTIL: &[&str] = &[
     "выйдет",
     "буду",
     "bis",
+    "ab",
     "zurück",
     "jusqu'au",
     "jusqu’au",
