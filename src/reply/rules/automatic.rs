@@ -231,7 +231,8 @@ pub(super) fn look(mail: &Mail<'_>) -> Option<Finding> {
     if let Some(address) = mail.from.as_deref().filter(|address| is_no_reply(address)) {
         return automatic(NO_REPLY, format!("from {address}"));
     }
-    if notice::is_from_machine(mail) {
+    let answers = mail.header("in-reply-to").is_some() || subject.starts_with("re:");
+    if notice::is_from_machine(mail) && !answers {
         return Some(Finding::new(Kind::Other, MACHINE, mail.from_lower.as_str()).unsure());
     }
     by_words(mail)

@@ -127,6 +127,9 @@ fn mention(line: &str, span: Span, in_list: bool, previous: &str) -> i32 {
     let other = OTHERS.find_iter(near).last().map(|hit| hit.end());
     let label = LABELS.find_overlapping_iter(near).map(|hit| hit.end()).max();
     let fails = FAILURES.is_match(line);
+    if near.ends_with("original address") || near.ends_with("original recipient") {
+        return 55;
+    }
     if near.starts_with("to") && near.len() <= 3 {
         // `To: x` of a copied header, or `To:<x>:` as the title of what follows.
         return if after.starts_with(':') { 30 } else { 4 };

@@ -34,8 +34,8 @@ const MARKS: &[&str] = &[
 
 /// This much evidence makes a bounce.
 const ENOUGH: u32 = 5;
-/// And this much where only the subject is that of a machine: parcels are not delivered either.
-const ENOUGH_BY_SUBJECT: u32 = 7;
+/// And this much where only the subject is that of a machine, or the mail is an answer: parcels are not delivered either.
+const ENOUGH_OF_A_PERSON: u32 = 7;
 /// Notices are short; what is longer says nothing new.
 const MOST_NOTICE: usize = 32 * 1024;
 
@@ -177,7 +177,9 @@ fn evidence(mail: &Mail<'_>, notice: &str) -> Option<String> {
         signs.push((1, "a returned mail".to_owned()));
     }
     let sum: u32 = signs.iter().map(|(weight, _)| *weight).sum();
-    let enough = if by_subject { ENOUGH_BY_SUBJECT } else { ENOUGH };
+    // System administrators answer mails, too.
+    let enough =
+        if by_subject || (answers && has_mark(mail).is_none()) { ENOUGH_OF_A_PERSON } else { ENOUGH };
     (sum >= enough).then(|| signs.into_iter().map(|(_, sign)| sign).collect::<Vec<_>>().join(", "))
 }
 
