@@ -5,6 +5,7 @@
 mod adopt;
 mod apply;
 mod audit;
+mod classify;
 mod demo;
 mod exit;
 mod explain;
@@ -125,6 +126,8 @@ enum Command {
     Import(import::Arguments),
     /// Stand in for a provider on this machine, to rehearse on.
     Simulate(simulate::Arguments),
+    /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
+    Classify(classify::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -211,6 +214,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Segment(arguments) => segment::run(globals, &arguments).await,
         Command::Import(arguments) => import::run(globals, &arguments).await,
         Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
+        Command::Classify(arguments) => classify::run(globals, &arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

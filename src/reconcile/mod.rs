@@ -6,6 +6,7 @@
 
 mod action;
 mod adopt;
+mod batch;
 mod budget;
 mod conditions;
 mod error;
@@ -244,6 +245,9 @@ async fn plan_and_record<'a>(
     };
     let recorded = plan.record(campaign, &planned, what, pass, planner).await?;
     info!(campaign = campaign.number, run.id = %pass.id, pushes = recorded, "recorded");
+    if recorded >= pushes::MANY {
+        pushes::take_statistics(context.store).await?;
+    }
     Ok(planned)
 }
 

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+use super::batch::Handed;
 use super::budget::Budget;
-use super::push::{Ended, Handed, Pushed, Turn};
+use super::push::{Ended, Pushed, Turn};
 use super::{ReconcileError, destination};
-use crate::store::pushes::{self, Batch, Gate, Settled};
+use crate::provider::Destination;
+use crate::store::pushes::{self, Batch, Claimed, Gate, Settled};
 
 /// Withdrawals and updates that are claimed at once: each is a call of its own, and a stop must not wait for many.
 const SINGLES: u32 = 4;
@@ -79,6 +81,16 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    async fn hand_over_and_settle(
+        &self,
+        to: &Destination,
+        claimed: Vec<Claimed>,
+    ) -> Result<(Handed, Settled), ReconcileError> {
+        let handed = self.hand_over(to, claimed).await?;
+        let settled = self.settle(&handed.outcomes).await?;
+        Ok((handed, settled))
     }
 
     /// Claims what one turn is for, once it has come; `spare` turns were not used. Withdrawals that are due go first.

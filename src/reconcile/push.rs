@@ -1,21 +1,19 @@
-//! From recorded pushes to outcomes: claim, render, hand over, settle, one provider batch at a time.
+//! From recorded pushes to outcomes: claim, hand over, settle, batch after batch, for as long as the account is ours.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use chrono::TimeDelta;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::info;
 
+use super::batch::{Call, Handed, hand_over};
 use super::budget::RATE_PATIENCE;
-use super::names::{add_names, learn};
 use super::render::FieldRenderer;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
-use crate::model::{ActionKind, Campaign, PushState, Verdict};
-use crate::provider::{Answer, Destination, Item, Provider};
+use crate::model::Campaign;
+use crate::provider::Destination;
 use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
-use crate::store::{Lease, rates};
+use crate::store::rates;
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -103,49 +101,71 @@ pub(super) struct Turn<'a> {
 
 impl Turn<'_> {
     async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
-        let Self { context, campaign, account, .. } = self;
-        let to = destination(campaign, account);
+        let mut unsettled: Vec<Outcome> = Vec::new();
         loop {
-            if context.stop.is_asked() {
-                return Ok(Ended::Stopping);
+            let ended = if self.context.stop.is_asked() {
+                Some(Ended::Stopping)
+            } else if self.account.lease.is_wanted() {
+                Some(Ended::Yielded)
+            } else {
+                None
+            };
+            if let Some(ended) = ended {
+                pushed.settled += self.settle(&unsettled).await?;
+                return Ok(ended);
             }
-            if account.lease.is_wanted() {
-                return Ok(Ended::Yielded);
-            }
-            // Before the claim: what is claimed is handed over at once, or a stop could come in between.
-            self.wait_for_rate().await?;
-            let now = context.clock.now();
-            let batch =
-                pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
-                    .await?;
-            pushed.stopped += batch.dropped;
-            if batch.pushes.is_empty() {
-                if batch.dropped > 0 || self.wait_for_due().await? {
-                    continue;
-                }
-                return Ok(Ended::Through);
-            }
-            let (handed, done) = self.hand_over_and_settle(&to, batch.pushes).await?;
-            pushed.settled += done;
-            self.account_for(&handed).await?;
+            // While one batch is settled the next one is handed over: neither waits for the other.
+            let (done, handed) = tokio::join!(self.settle(&unsettled), self.next_batch());
+            pushed.settled += done?;
+            let handed = handed?;
+            pushed.stopped += handed.dropped;
+            unsettled = handed.outcomes;
             if let Some(message) = handed.misconfigured {
-                return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
+                pushed.settled += self.settle(&unsettled).await?;
+                let provider = self.campaign.provider.clone();
+                return Err(ReconcileError::Misconfigured { provider, message });
+            }
+            if unsettled.is_empty() && handed.dropped == 0 && !self.wait_for_due().await? {
+                return Ok(Ended::Through);
             }
         }
     }
 
-    /// One batch, from its call to its outcome.
-    pub(super) async fn hand_over_and_settle(
+    /// Claims the pushes of one provider call and hands them over.
+    async fn next_batch(&self) -> Result<Handed, ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        // Before the claim: what is claimed is handed over at once, or a stop could come in between.
+        self.wait_for_rate().await?;
+        let now = context.clock.now();
+        let batch =
+            pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
+                .await?;
+        let to = destination(campaign, account);
+        let mut handed = self.hand_over(&to, batch.pushes).await?;
+        handed.dropped = batch.dropped;
+        self.account_for(&handed).await?;
+        Ok(handed)
+    }
+
+    /// One batch, as far as its answer.
+    pub(super) async fn hand_over(
         &self,
         to: &Destination,
         claimed: Vec<Claimed>,
-    ) -> Result<(Handed, Settled), ReconcileError> {
+    ) -> Result<Handed, ReconcileError> {
         let Self { context, campaign, account, .. } = self;
         let provider = account.provider.as_ref();
         let call = Call { context, campaign, provider, to, lease: &account.lease };
-        let handed = hand_over(&call, self.renderer, claimed, context.clock.now()).await?;
-        let now = context.clock.now();
-        let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
+        hand_over(&call, self.renderer, claimed, context.clock.now()).await
+    }
+
+    pub(super) async fn settle(&self, outcomes: &[Outcome]) -> Result<Settled, ReconcileError> {
+        if outcomes.is_empty() {
+            return Ok(Settled::default());
+        }
+        let Self { context, campaign, account, .. } = self;
+        let done =
+            pushes::settle(context.store, campaign, &account.lease, context.clock.now(), outcomes).await?;
         info!(
             campaign = campaign.number,
             accepted = done.accepted,
@@ -154,10 +174,10 @@ impl Turn<'_> {
             in_doubt = done.in_doubt,
             "settled"
         );
-        if done.total() < handed.outcomes.len() as i64 {
+        if done.total() < outcomes.len() as i64 {
             return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
         }
-        Ok((handed, done))
+        Ok(done)
     }
 
     /// Waits for the account's next call if one is due.
@@ -211,185 +231,5 @@ impl Turn<'_> {
         }
         sleep(wait).await;
         Ok(true)
-    }
-}
-
-/// Where one batch goes, and by what right.
-struct Call<'a> {
-    context: &'a Context<'a>,
-    campaign: &'a Campaign,
-    provider: &'a dyn Provider,
-    to: &'a Destination,
-    lease: &'a Lease,
-}
-
-impl Call<'_> {
-    /// One call. A process that slept through its lease calls nobody: another one has its pushes now.
-    async fn perform(&self, items: &[Item]) -> Result<Answer, ReconcileError> {
-        if !self.lease.is_surely_held() {
-            return Err(ReconcileError::LeaseLost(self.lease.name.clone()));
-        }
-        Ok(self.provider.perform(self.to, items).await)
-    }
-}
-
-pub(super) struct Handed {
-    outcomes: Vec<Outcome>,
-    /// The provider stops here; its pushes go back without having burned an attempt.
-    pub(super) misconfigured: Option<String>,
-    calls: u32,
-    /// When the provider as a whole wants to be called again.
-    come_back: Option<Duration>,
-}
-
-async fn hand_over(
-    call: &Call<'_>,
-    renderer: &FieldRenderer,
-    pushes: Vec<Claimed>,
-    now: DateTime<Utc>,
-) -> Result<Handed, ReconcileError> {
-    let mut handed =
-        Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None, calls: 0, come_back: None };
-    let mut items = Vec::with_capacity(pushes.len());
-    let mut attempts = Vec::with_capacity(pushes.len());
-    for push in pushes {
-        attempts.push(push.attempts);
-        match item(renderer, push) {
-            Ok(item) => items.push(item),
-            Err(refused) => {
-                attempts.pop();
-                handed.outcomes.push(*refused);
-            }
-        }
-    }
-    add_names(call.context, call.campaign, call.provider, &mut items).await?;
-    let verdicts = perform(call, &items, &mut handed).await?;
-    learn(call.context, call.campaign, call.provider).await?;
-    let dedupes = call.provider.dedupes();
-    for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
-        if let Verdict::Misconfigured(message) = &verdict {
-            handed.misconfigured.get_or_insert_with(|| message.clone());
-        }
-        handed.outcomes.push(outcome(item, verdict, attempts, dedupes, renderer, now));
-    }
-    Ok(handed)
-}
-
-/// The item that goes out, or the outcome of a contact whose fields cannot be made.
-fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
-    let Claimed { key, action, email, fields, inputs, reason, .. } = push;
-    let fields = match (fields, inputs) {
-        (Value::Object(plain), Some(inputs)) if !renderer.is_plain() && action != ActionKind::Withdraw => {
-            renderer.render(plain, &inputs).map(Value::Object)
-        }
-        (fields, _) => Ok(fields),
-    };
-    match fields {
-        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None }),
-        Err(error) => Err(Box::new(Outcome {
-            key,
-            action,
-            state: PushState::Refused,
-            answer: Some(error.to_string()),
-            not_before: None,
-            rendered: None,
-            doubted: None,
-        })),
-    }
-}
-
-/// Verdicts in the order of the items. A call that is refused as a whole is cut in halves until the
-/// item at fault stands alone.
-async fn perform(
-    call: &Call<'_>,
-    items: &[Item],
-    handed: &mut Handed,
-) -> Result<Vec<Verdict>, ReconcileError> {
-    let mut verdicts = Vec::with_capacity(items.len());
-    let mut waiting = VecDeque::from([items]);
-    while let Some(part) = waiting.pop_front() {
-        if part.is_empty() {
-            continue;
-        }
-        handed.calls += 1;
-        match call.perform(part).await? {
-            Answer::Items(answers) => {
-                let missing = part.len().saturating_sub(answers.len());
-                verdicts.extend(answers.into_iter().take(part.len()));
-                let lost = Verdict::InDoubt("the provider answered for fewer items".to_owned());
-                verdicts.extend(std::iter::repeat_n(lost, missing));
-            }
-            Answer::Whole(Verdict::Refused(_)) if part.len() > 1 => {
-                let (left, right) = part.split_at(part.len() / 2);
-                waiting.push_front(right);
-                waiting.push_front(left);
-            }
-            Answer::Whole(verdict) => {
-                // What stops one call stops the next: the rest is not tried.
-                let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
-                if let Verdict::Retry { after: Some(after), .. } = verdict {
-                    handed.come_back = Some(after);
-                }
-                verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
-                if ends {
-                    verdicts.extend(
-                        waiting.drain(..).flat_map(|rest| std::iter::repeat_n(verdict.clone(), rest.len())),
-                    );
-                }
-            }
-        }
-    }
-    Ok(verdicts)
-}
-
-fn outcome(
-    item: Item,
-    verdict: Verdict,
-    attempts: i16,
-    dedupes: bool,
-    renderer: &FieldRenderer,
-    now: DateTime<Utc>,
-) -> Outcome {
-    let key = item.key;
-    let action = item.action;
-    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
-    let wait = |after: Option<Duration>| {
-        let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
-        TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1))
-    };
-    let (state, answer, not_before, doubted) = match verdict {
-        Verdict::Accepted => (PushState::Accepted, None, None, None),
-        Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
-        Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
-        Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
-        // May be sent again, and must be remembered as perhaps there: a stop may come first.
-        Verdict::InDoubt(reason) if dedupes => {
-            (PushState::Retry, Some(reason), Some(now + wait(None)), Some(true))
-        }
-        Verdict::InDoubt(reason) => {
-            warn!(push = %key, "in doubt");
-            (PushState::InDoubt, Some(reason), None, Some(true))
-        }
-    };
-    Outcome { key, action, state, answer, not_before, rendered, doubted }
-}
-
-/// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
-fn backoff(attempts: i16, salt: u128) -> Duration {
-    let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
-    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backing_off_doubles_up_to_an_hour() {
-        assert_eq!(backoff(1, 0), Duration::from_millis(500));
-        assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
-        assert!(backoff(3, 999) < backoff(3, 1));
     }
 }

@@ -324,7 +324,7 @@ left join (
             let _ = write!(reasons, "\n        when {condition} then '{}'", skip.code());
         }
         format!(
-            "select f.*, case{reasons}
+            "select {columns}, case{reasons}
     end as skip
 from moving f
 left join (
@@ -344,6 +344,7 @@ left join (
     ) u group by email
 ) h on h.email = f.email
 where f.matched and not f.live and not f.in_flight",
+            columns = self.ranked_columns("f"),
             elsewhere = ELSEWHERE.replace("{OPEN}", OPEN),
             holds = self.holds_address("status"),
         )
