@@ -56,6 +56,7 @@ impl Shared {
                 self.world().community_bounces.insert(email.to_lowercase());
                 Reply::ok(json!({ "ok": true }))
             }
+            ("POST", ["edit"]) => self.world().edit(body),
             ("POST", ["reply" | "unsubscribe"]) => self.world().on_behalf_of(path[0], body),
             _ => Reply::json(404, json!({ "error": "no such control" })),
         }
@@ -137,6 +138,19 @@ impl World {
                 })
             })
             .collect()
+    }
+
+    /// `{campaign, step, body}`: somebody rewrites a mail in the user interface.
+    fn edit(&mut self, body: &Value) -> Reply {
+        let campaign = body.get("campaign").and_then(Value::as_i64).unwrap_or_default();
+        let step = body.get("step").and_then(Value::as_u64).unwrap_or_default() as usize;
+        let text = body.get("body").and_then(Value::as_str).unwrap_or_default();
+        let steps = self.campaigns.get_mut(&campaign).map(|campaign| &mut campaign.steps);
+        let Some(step) = steps.and_then(|steps| steps.get_mut(step.checked_sub(1)?)) else {
+            return Reply::no_campaign();
+        };
+        text.clone_into(&mut step.body);
+        Reply::ok(json!({ "ok": true }))
     }
 
     /// `{campaign, email, category}`: somebody answers or unsubscribes now.
