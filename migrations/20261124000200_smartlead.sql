@@ -34,11 +34,12 @@ create table outreach.webhooks_taken (
 );
 create index webhooks_taken_by_time on outreach.webhooks_taken (at);
 
--- Suppressions that a provider was told of.
+-- Suppressions that a provider was told of, or that concern nobody whom it has had from us.
 create table outreach.stops_told (
     provider text not null,
     target   text not null,
     at       timestamptz not null,
+    told     boolean not null default true,
     primary key (provider, target)
 );
 

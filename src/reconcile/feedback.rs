@@ -14,8 +14,14 @@ use crate::store::remote::{self, RemoteCampaign};
 
 /// Feeds are read from a bit before where they were left: clocks differ, and the provider's own feeds are late.
 const OVERLAP: TimeDelta = TimeDelta::minutes(15);
-/// Filters by time are the provider's word: once in so long everything is read.
-const WHOLE: TimeDelta = TimeDelta::hours(24);
+/// Filters by time are the provider's word: once in so long everything is read, of stops oftener than of the rest,
+/// which is a row for each mail.
+const fn whole_after(feed: Feed) -> TimeDelta {
+    match feed {
+        Feed::Unsubscribed | Feed::Bounced | Feed::Replied => TimeDelta::hours(24),
+        Feed::Sent | Feed::Finished => TimeDelta::days(7),
+    }
+}
 /// Longest that a feed goes unread while passes are made.
 const STOPS_EVERY: TimeDelta = TimeDelta::minutes(5);
 /// A webhook is not delivered again after so long.
@@ -122,7 +128,7 @@ async fn read(
 ) -> Result<TakenIn, ReconcileError> {
     let started = context.clock.now();
     let whole = format!("{}, whole", name(feed));
-    let reads_all = known.heard.get(&whole).is_none_or(|heard| *heard + WHOLE <= started);
+    let reads_all = known.heard.get(&whole).is_none_or(|heard| *heard + whole_after(feed) <= started);
     let since = known.heard.get(name(feed)).filter(|_| !reads_all).map(|heard| *heard - OVERLAP);
     let mut taken = TakenIn::default();
     let mut from = Some(0);

@@ -207,7 +207,7 @@ impl Demo<'_> {
         let context = self.context();
         let campaigns = in_rank(&self.manifest.campaigns);
         let mut planner = Planner::open_for(&context, &campaigns).await?;
-        plan::make(&mut planner, &campaigns, samples, funnel).await
+        plan::make(&context, &mut planner, &campaigns, samples, funnel).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::SmartleadProvider;
 use super::client::Call;
 use super::wire;
-use crate::model::{Campaign, SequenceStep, SpanUnit, State, StopOn, Track, fill_holes};
+use crate::model::{Campaign, OnLeave, SequenceStep, SpanUnit, State, StopOn, Track, fill_holes};
 use crate::provider::{CallError, RemoteState, RemoteValues, STATUS};
 
 /// New leads a day where the campaign declares no limit: outreachd's own limits hold.
@@ -25,8 +25,10 @@ pub(super) fn wanted(campaign: &Campaign) -> RemoteValues {
     let mut set = |name: &str, value: Value| {
         values.insert(name.to_owned(), value);
     };
-    let status = if campaign.state == State::Active { "active" } else { "paused" };
-    set(STATUS, json!(status));
+    // Whoever is kept in an archived campaign gets the rest of its mails: it goes on there as it is.
+    if campaign.state != State::Archived || campaign.on_leave != OnLeave::Keep {
+        set(STATUS, json!(if campaign.state == State::Active { "active" } else { "paused" }));
+    }
     let (days, from, to) = match &campaign.window {
         Some(window) => {
             let mut days: Vec<u32> = window.days.iter().map(Weekday::num_days_from_sunday).collect();

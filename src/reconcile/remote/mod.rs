@@ -3,7 +3,7 @@
 
 mod compare;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -12,7 +12,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 use tracing::info;
 
-use super::{Account, Context, ReconcileError, feedback, held, open_provider, settings_of, unleased};
+use super::{
+    Account, Context, Planner, ReconcileError, feedback, held, open_provider, settings_of, unleased,
+};
 use crate::model::{Blocked, Campaign, CampaignPlan, Guard, OnDrift, RemotePlan};
 use crate::provider::{CallError, Remote, RemoteState, STATUS};
 use crate::store::remote::{self, RemoteCampaign, Written};
@@ -53,6 +55,24 @@ impl Look {
             }
         }
         plan
+    }
+}
+
+impl<'a> Planner<'a> {
+    /// Looks at the campaigns at their providers, then opens a snapshot.
+    pub async fn open_for(context: &Context<'a>, campaigns: &[&'a Campaign]) -> Result<Self, ReconcileError> {
+        let mut looks = HashMap::new();
+        for campaign in campaigns {
+            looks.insert(campaign.number, look(context, campaign).await?);
+        }
+        let mut planner = Self::open(context).await?;
+        planner.looks = looks;
+        Ok(planner)
+    }
+
+    /// Takes in what a look at the campaign brought.
+    pub fn seen(&mut self, campaign: &Campaign, look: Look) {
+        self.looks.insert(campaign.number, look);
     }
 }
 
@@ -141,6 +161,9 @@ pub(super) async fn prepare(
     plan: &CampaignPlan,
 ) -> Result<(), ReconcileError> {
     let (Look::Seen(sight), Some(remote_plan)) = (look, &plan.remote) else { return Ok(()) };
+    if plan.blocked.is_some() {
+        return Ok(());
+    }
     let nobody = plan.enroll == 0 && plan.keep == 0 && plan.in_flight == 0;
     if sight.id().is_none() && nobody {
         // Made with the first contact.
@@ -331,7 +354,7 @@ pub(super) async fn tell_stops(context: &Context<'_>, campaign: &Campaign) -> Re
     if !settings_of(context, campaign)?.kind.keeps_campaigns() {
         return Ok(0);
     }
-    let targets = remote::stops_to_tell(context.store, &campaign.provider, MOST).await?;
+    let targets = remote::stops_to_tell(context.store, &campaign.provider, context.clock.now(), MOST).await?;
     if targets.is_empty() {
         return Ok(0);
     }

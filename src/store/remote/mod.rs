@@ -221,28 +221,22 @@ pub async fn has_contacts(store: &Store, number: i32) -> Result<bool, StoreError
 }
 
 /// Suppressions that the provider was not told of, of people whom it has had from us and of their domains.
-pub async fn stops_to_tell(store: &Store, provider: &str, limit: i64) -> Result<Vec<String>, StoreError> {
-    sql::query_scalar(
-        "select s.target
-         from outreach.suppressions s
-         where not exists (
-                   select from outreach.stops_told t where t.provider = $1 and t.target = s.target
-               )
-           and exists (
-               select from outreach.enrollments n
-               join outreach.campaigns c on c.number = n.campaign_number
-               where c.provider = $1
-                 and n.status <> 'failed'
-                 and s.target in (n.email, '@' || split_part(n.email, '@', 2))
-           )
-         order by s.created_at
-         limit $2",
-    )
-    .bind(provider)
-    .bind(limit)
-    .fetch_all(store)
-    .await
-    .map_err(StoreError::on("look for stops that the provider does not know"))
+///
+/// The others are remembered as none of its business, so that each is looked at once; except for the latest, whose
+/// contact may be on its way there.
+pub async fn stops_to_tell(
+    store: &Store,
+    provider: &str,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<String>, StoreError> {
+    sql::query_scalar(include_str!("stops_to_tell.sql"))
+        .bind(provider)
+        .bind(now)
+        .bind(limit)
+        .fetch_all(store)
+        .await
+        .map_err(StoreError::on("look for stops that the provider does not know"))
 }
 
 /// Remembers that the provider was told.
