@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::story::{SECRET, Story};
+use crate::support::project::until;
 
 /// Five people who do different things, handed over.
 async fn five() -> Story {
@@ -242,4 +243,38 @@ async fn the_daemon_listens_too() {
     story.db.execute("update outreach.remote_campaigns set heard = '{}'").await;
     story.run(&["run", "--once"]).await.ended(0);
     assert_eq!(statuses(&story).await, AFTER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_reach_the_running_daemon() {
+    let story = five().await;
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = format!("127.0.0.1:{port}");
+    let daemon = story.start(&["run", "--listen", &address]);
+    until("the daemon answers", || async {
+        crate::support::smartlead::client().get(format!("http://{address}/healthz")).send().await.is_ok()
+    })
+    .await;
+    let id = story.remote().await;
+    let hook = json!({ "id": null, "name": "outreachd", "webhook_url": format!("http://{address}/hooks/sl"),
+        "event_types": ["EMAIL_SENT", "EMAIL_REPLY", "EMAIL_BOUNCE", "LEAD_UNSUBSCRIBED", "LEAD_CATEGORY_UPDATED"],
+        "categories": ["Interested"] });
+    assert_eq!(story.smartlead.call("POST", &format!("campaigns/{id}/webhooks"), hook).await.0, 200);
+    story.smartlead.faults("hook-twice=50%");
+    // Replies and unsubscriptions; the mails themselves left before anybody listened.
+    story.smartlead.advance(4 * 3600);
+    until("webhooks have moved the states", || async {
+        let statuses = statuses(&story).await;
+        [AFTER[1], AFTER[2], AFTER[3]].iter().all(|status| statuses.contains(&(*status).to_owned()))
+    })
+    .await;
+    let url = format!("http://{address}/hooks/sl");
+    let forged =
+        crate::support::smartlead::client().post(&url).body("{\"event_type\":\"EMAIL_SENT\"}").send().await;
+    assert_eq!(forged.unwrap().status(), 401);
+    let nobody =
+        crate::support::smartlead::client().post(format!("http://{address}/hooks/x")).body("{}").send().await;
+    assert_eq!(nobody.unwrap().status(), 404);
+    daemon.kill().await;
+    story.run(&["audit"]).await.ended(0);
 }
