@@ -1,9 +1,11 @@
 //! Handing over where each call waits for its turn on the account's budget. Several calls are under way at once, so
 //! that a slow answer costs no turns; nothing is claimed before its turn has come.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::time::sleep;
 
 use super::batch::Handed;
 use super::budget::Budget;
@@ -14,6 +16,7 @@ use crate::store::pushes::{self, Batch, Claimed, Gate, Settled};
 
 /// Withdrawals and updates that are claimed at once: each is a call of its own, and a stop must not wait for many.
 const SINGLES: u32 = 4;
+const MOMENT: Duration = Duration::from_millis(20);
 
 impl Turn<'_> {
     pub(super) async fn take_paced(
@@ -24,6 +27,7 @@ impl Turn<'_> {
         let Self { context, campaign, account, .. } = *self;
         let to = destination(campaign, account);
         let most = account.provider.at_once();
+        let stops_under_way = AtomicUsize::new(0);
         let mut under_way = FuturesUnordered::new();
         // What ends the turn; what is under way is settled first.
         let mut end: Option<Result<Ended, ReconcileError>> = None;
@@ -31,7 +35,7 @@ impl Turn<'_> {
         // Once it has begun a claim is seen through: a claim that is given up half-way leaves pushes in doubt.
         let claiming = AtomicBool::new(false);
         // Kept over the rounds: a turn that was reserved is not given up.
-        let mut next = Box::pin(self.claim_in_turn(budget, 0, &claiming));
+        let mut next = Box::pin(self.claim_in_turn(budget, 0, &stops_under_way, &claiming));
         loop {
             if end.is_none() && context.stop.is_asked() {
                 end = Some(Ok(Ended::Stopping));
@@ -61,18 +65,18 @@ impl Turn<'_> {
                 claimed = &mut next, if claims => {
                     let mut spare = 0;
                     match claimed {
-                        Ok(Claim { batch, turns }) => {
+                        Ok(Claim { batch, turns, stops }) => {
                             pushed.stopped += batch.dropped;
                             nothing_due = batch.pushes.is_empty() && batch.dropped == 0;
                             if batch.pushes.is_empty() {
                                 spare = turns;
                             } else {
-                                under_way.push(self.hand_over_and_settle(&to, batch.pushes));
+                                under_way.push(self.hand_over_and_settle(&to, batch.pushes, stops.then_some(&stops_under_way)));
                             }
                         }
                         Err(error) => end = Some(Err(error)),
                     }
-                    next = Box::pin(self.claim_in_turn(budget, spare, &claiming));
+                    next = Box::pin(self.claim_in_turn(budget, spare, &stops_under_way, &claiming));
                 }
                 else => match end {
                     Some(end) => return end,
@@ -87,8 +91,13 @@ impl Turn<'_> {
         &self,
         to: &Destination,
         claimed: Vec<Claimed>,
+        stops_under_way: Option<&AtomicUsize>,
     ) -> Result<(Handed, Settled), ReconcileError> {
-        let handed = self.hand_over(to, claimed).await?;
+        let handed = self.hand_over(to, claimed).await;
+        if let Some(stops) = stops_under_way {
+            stops.fetch_sub(1, Ordering::SeqCst);
+        }
+        let handed = handed?;
         let settled = self.settle(&handed.outcomes).await?;
         Ok((handed, settled))
     }
@@ -98,6 +107,7 @@ impl Turn<'_> {
         &self,
         budget: &Budget<'_>,
         spare: u32,
+        stops_under_way: &AtomicUsize,
         claiming: &AtomicBool,
     ) -> Result<Claim, ReconcileError> {
         let Self { context, campaign, account, gate, .. } = *self;
@@ -107,11 +117,19 @@ impl Turn<'_> {
             due if due.single > 0 => (Gate { enroll: false, ..gate }, due.single, due.single),
             due => (gate, account.batch, due.enroll.min(1)),
         };
+        let stops = due.single > 0;
         budget.reserve(calls.saturating_sub(spare)).await?;
+        // Nobody enters while somebody is on the way out.
+        while !stops && stops_under_way.load(Ordering::SeqCst) > 0 {
+            sleep(MOMENT).await;
+        }
         claiming.store(true, Ordering::SeqCst);
         let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size).await;
         claiming.store(false, Ordering::SeqCst);
-        Ok(Claim { batch: batch?, turns: calls.max(spare) })
+        let batch = batch?;
+        let stops = stops && !batch.pushes.is_empty();
+        stops_under_way.fetch_add(usize::from(stops), Ordering::SeqCst);
+        Ok(Claim { batch, turns: calls.max(spare), stops })
     }
 }
 
@@ -119,4 +137,6 @@ impl Turn<'_> {
 struct Claim {
     batch: Batch,
     turns: u32,
+    /// It is withdrawals and updates.
+    stops: bool,
 }

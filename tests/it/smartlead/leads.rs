@@ -205,7 +205,7 @@ async fn a_withdrawal_does_what_is_declared_and_an_unsubscription_more() {
         assert_eq!(one(4)["status"], "INPROGRESS");
         assert_eq!(
             story.smartlead.get("")["blocks"],
-            json!(["quiet2@c2.example", "c3.example"]),
+            json!(["c3.example", "quiet2@c2.example"]),
             "stops are told"
         );
         story.run(&["audit"]).await.ended(0);
