@@ -248,7 +248,7 @@ impl View<'_> {
         let mut layers: Vec<(Skip, Box<dyn Fn(&Person) -> Option<String>>, Box<dyn Fn(&str) -> i64>)> =
             vec![(Skip::DuplicateAddress, Box::new(|person| Some(person.address())), Box::new(|_| 1))];
         if let Some(most) = segment.per_company {
-            let taken = |group: &str| self.entered().filter(|n| in_company(n.company, group)).count();
+            let taken = |group: &str| self.entered().filter(|company| in_company(*company, group)).count();
             layers.push((
                 Skip::OverPerCompany,
                 Box::new(company),
@@ -283,9 +283,11 @@ impl View<'_> {
         layers
     }
 
-    /// Who takes up room in the segment's limits.
-    fn entered(&self) -> impl Iterator<Item = &Enrollment> {
-        self.enrollments().map(|(_, n)| n).filter(|n| n.status != "failed" && n.status != "withdrawn")
+    /// The company of everyone who takes up room in the segment's limits, or is about to.
+    fn entered(&self) -> impl Iterator<Item = Option<Uuid>> {
+        let stayed = self.enrollments().filter(|(_, n)| n.status != "failed" && n.status != "withdrawn");
+        let entering = self.open().filter(|push| push.action == ActionKind::Enroll);
+        stayed.map(|(_, n)| n.company).chain(entering.map(|push| push.company))
     }
 
     fn taken_everywhere(&self, company: &str) -> i64 {
