@@ -286,6 +286,22 @@ async fn people_get_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_suppresses_stays_when_the_flag_is_lifted() {
+    let project = Project::new(Kind::File, 2).await;
+    project.db.execute("update employees set reply_bounce = true where first_name = 'P1'").await;
+    let note = ["--reason", "complained", "--note", "by letter"];
+    project.run(&[&["suppress", "add", "p1@c1.example"], &note[..]].concat()).await.ended(0);
+    let again = project.run(&["suppress", "add", "p1@c1.example"]).await.ended(0);
+    assert!(again.stdout.contains("already"), "{}", again.stdout);
+    project.db.execute("update employees set reply_bounce = false").await;
+    let list = project.run(&["suppress", "list", "--format", "json"]).await.ended(0).json();
+    assert_eq!(
+        (&list[0]["reason"], &list[0]["source"], &list[0]["note"]),
+        (&json!("complained"), &json!("cli"), &json!("by letter"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rejected_rows_are_told_by_the_exit_code() {
     let project = Project::new(Kind::File, 0).await;
     project.write("good.csv", "company_name,tin\nA,7701000001\n");
