@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
@@ -159,13 +160,23 @@ pub(super) fn applied_text(applied: &Applied) -> String {
     line(GREEN, applied.recovered.accepted, "of an earlier pass found at the provider");
     line(GREEN, settled.accepted, "accepted");
     line(RED, settled.refused, "refused");
-    line(YELLOW, settled.retry, "put off, the next apply tries again");
+    line(YELLOW, settled.retry, &put_off(applied.put_off_until));
     line(RED, settled.in_doubt + applied.recovered.in_doubt, "in doubt, see `outreachd status`");
     line(YELLOW, applied.stopped, "stopped before they left");
     if settled.written > 0 {
         let _ = writeln!(text, "  {} written back", count(settled.written, "row"));
     }
     text
+}
+
+fn put_off(until: Option<DateTime<Utc>>) -> String {
+    match until {
+        Some(until) => format!(
+            "put off until {}: an apply after that tries again",
+            until.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+        None => "put off: the next apply tries again".to_owned(),
+    }
 }
 
 fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
@@ -192,8 +203,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                 if applied.settled.in_doubt + applied.recovered.in_doubt > 0 {
                     rank(Exit::HeldBack);
                 }
-                if applied.settled.retry > applied.settled.accepted || applied.outcome == PassOutcome::Failed
-                {
+                if applied.settled.retry > 0 || applied.outcome == PassOutcome::Failed {
                     rank(Exit::TryAgain);
                 }
                 rows.push(json!({
@@ -207,6 +217,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                     "accepted": applied.settled.accepted,
                     "refused": applied.settled.refused,
                     "retry": applied.settled.retry,
+                    "put_off_until": applied.put_off_until,
                     "in_doubt": applied.settled.in_doubt,
                     "recovered": applied.recovered.accepted,
                     "stopped": applied.stopped,

@@ -190,10 +190,18 @@ pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option
     .map_err(StoreError::on("look for due pushes"))
 }
 
-/// How many pushes the provider has put off.
-pub async fn put_off(store: &Store, campaign: i32) -> Result<i64, StoreError> {
-    sql::query_scalar(
-        "select count(*) from outreach.pushes
+/// Pushes that the provider has put off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct PutOff {
+    pub pushes: i64,
+    /// When the first of them may be handed over.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// How many pushes the provider has put off, and until when.
+pub async fn put_off(store: &Store, campaign: i32) -> Result<PutOff, StoreError> {
+    sql::query_as(
+        "select count(*) as pushes, min(not_before) as until from outreach.pushes
          where campaign_number = $1 and settled_at is null and state = 'retry'",
     )
     .bind(campaign)
@@ -214,6 +222,8 @@ pub struct Outcome {
     pub rendered: Option<Value>,
     /// Whether the provider may hold it although nobody said so; `None` leaves what was known.
     pub doubted: Option<bool>,
+    /// Whether it was an attempt at all; false gives the attempt back.
+    pub counts: bool,
 }
 
 /// How many pushes ended in which state, and how many rows of `employees` were written.
@@ -280,6 +290,7 @@ pub async fn settle(
         .bind(extra("employee.processing_status"))
         .bind(extra("employee.client_status"))
         .bind(outcomes.iter().map(|outcome| outcome.doubted).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.counts).collect::<Vec<_>>())
         .fetch_all(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
