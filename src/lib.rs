@@ -56,9 +56,11 @@
 
 pub mod audience;
 pub mod cli;
+pub mod daemon;
 pub mod intake;
 pub mod manifest;
 pub mod model;
 pub mod provider;
 pub mod reconcile;
 pub mod store;
+pub mod web;

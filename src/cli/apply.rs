@@ -16,6 +16,7 @@ use super::exit::Coded;
 use super::output::{GREEN, RED, YELLOW, count, paint};
 use super::session::Session;
 use super::{Exit, Format, Globals, output, plan};
+use crate::daemon::Looked;
 use crate::model::{Campaign, Plan, Totals};
 use crate::reconcile::{Applied, Context, Order, Planner, ReconcileError, reconcile};
 use crate::store::history::PassOutcome;
@@ -131,22 +132,11 @@ async fn one<'a>(
         }
         Err(error @ ReconcileError::Store(_)) => Err(error.into()),
         Err(error) => {
-            let message = format!("{:#}", anyhow::Error::msg(error_chain(&error)));
+            let message = error.chain();
             output::remark(&format!("{} {}: {message}", paint(RED, "failed"), campaign.name));
             Ok(Outcome::Failed { campaign: campaign.name.clone(), error })
         }
     }
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 pub(super) fn applied_text(applied: &Applied) -> String {
@@ -177,6 +167,30 @@ fn put_off(until: Option<DateTime<Utc>>) -> String {
         ),
         None => "put off: the next apply tries again".to_owned(),
     }
+}
+
+/// Reports one round of the daemon; campaigns that needed no pass are not mentioned.
+pub(super) fn finish_round(looked: Vec<Looked>, format: Format) -> anyhow::Result<Exit> {
+    let mut results = Vec::new();
+    for one in looked {
+        match one.result {
+            None => {}
+            Some(Ok(applied)) => {
+                if format == Format::Text {
+                    output::write(&applied_text(&applied))?;
+                }
+                results.push(Outcome::Applied(Box::new(applied)));
+            }
+            Some(Err(error)) => {
+                output::remark(&format!("{} #{}: {}", paint(RED, "failed"), one.number, error.chain()));
+                results.push(Outcome::Failed { campaign: format!("#{}", one.number), error });
+            }
+        }
+    }
+    if results.is_empty() && format == Format::Text {
+        output::write("Nothing to do now.\n")?;
+    }
+    finish(&results, format)
 }
 
 fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
@@ -231,7 +245,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                     ReconcileError::Stale { .. } | ReconcileError::ProviderChanged { .. } => Exit::HeldBack,
                     _ => Exit::Failed,
                 });
-                rows.push(json!({ "campaign": campaign, "error": error_chain(error) }));
+                rows.push(json!({ "campaign": campaign, "error": error.chain() }));
             }
         }
     }

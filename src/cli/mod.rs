@@ -11,8 +11,10 @@ mod history;
 mod import;
 mod migrate;
 mod output;
+mod pause;
 mod plan;
 mod resolve;
+mod run;
 mod schema;
 mod segment;
 mod session;
@@ -36,6 +38,16 @@ pub enum Format {
     Json,
 }
 
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
@@ -51,6 +63,9 @@ pub struct Globals {
     /// Say more; twice for every statement.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
+    /// How the log is written.
+    #[arg(long, global = true, env = "OUTREACHD_LOG_FORMAT", value_enum, default_value_t)]
+    log_format: LogFormat,
     /// No colour, even on a terminal.
     #[arg(long, global = true)]
     no_color: bool,
@@ -76,6 +91,12 @@ enum Command {
     Plan(plan::Arguments),
     /// Bring providers and database to what is declared.
     Apply(apply::Arguments),
+    /// Watch the files and keep providers in step, for ever.
+    Run(run::Arguments),
+    /// Hold a campaign back, beside its file: nobody enters, stops go out.
+    Pause(pause::Pause),
+    /// Let a paused campaign go on.
+    Resume(pause::Resume),
     /// Campaigns, counts, last pass, what is blocked or in doubt.
     Status(status::Arguments),
     /// Why a contact is, or is not, in a campaign.
@@ -98,6 +119,18 @@ enum Command {
     Schema(schema::Arguments),
 }
 
+impl Command {
+    /// Whether the command itself decides what a signal means.
+    const fn minds_signals(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+
+    /// Whether it runs unattended, so that its log is what people read.
+    const fn is_service(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
 /// Runs the process: reads arguments, runs one command, returns its exit code.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -113,7 +146,7 @@ pub fn main() -> ExitCode {
     if globals.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    start_logging(globals);
+    start_logging(globals, arguments.command.is_service());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let exit = match runtime {
         Ok(runtime) => {
@@ -134,6 +167,10 @@ pub fn main() -> ExitCode {
 }
 
 async fn interruptible(arguments: Arguments) -> anyhow::Result<Exit> {
+    // The daemon finishes what is in flight.
+    if arguments.command.minds_signals() {
+        return run(arguments).await;
+    }
     tokio::select! {
         result = run(arguments) => result,
         _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
@@ -147,6 +184,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Validate(arguments) => validate::run(globals, &arguments).await,
         Command::Plan(arguments) => plan::run(globals, &arguments).await,
         Command::Apply(arguments) => apply::run(globals, &arguments).await,
+        Command::Run(arguments) => Box::pin(run::run(globals, &arguments)).await,
+        Command::Pause(arguments) => pause::pause(globals, &arguments).await,
+        Command::Resume(arguments) => pause::resume(globals, &arguments).await,
         Command::Status(arguments) => status::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,
@@ -160,20 +200,24 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-fn start_logging(globals: &Globals) {
+fn start_logging(globals: &Globals, is_service: bool) {
     let level = match (globals.quiet, globals.verbose) {
         (true, _) => "error",
+        (false, 0) if is_service => "warn,outreachd=info",
         (false, 0) => "warn",
         (false, 1) => "info,outreachd=debug",
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_env("OUTREACHD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let ansi = !globals.no_color && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A second subscriber (a test that calls this twice) changes nothing.
-    let _ = tracing_subscriber::fmt()
+    let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(ansi)
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    // A second subscriber (a test that calls this twice) changes nothing.
+    let _ = match globals.log_format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
 }

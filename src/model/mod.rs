@@ -8,6 +8,7 @@ mod catalog;
 mod clock;
 mod condition;
 mod duration;
+mod health;
 mod plan;
 mod project;
 mod rule;
@@ -30,6 +31,7 @@ pub use catalog::{
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
+pub use health::Health;
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,

@@ -130,6 +130,11 @@ impl Campaign {
         day_start(self.timezone, at.with_timezone(&self.timezone).date_naive()).unwrap_or(at)
     }
 
+    /// Start of a local day.
+    pub fn start_of(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
+        day_start(self.timezone, day)
+    }
+
     /// Start of the local day after that of an instant.
     pub fn next_day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let tomorrow = at.with_timezone(&self.timezone).date_naive() + TimeDelta::days(1);

@@ -31,6 +31,36 @@ pub enum ReconcileError {
 }
 
 impl ReconcileError {
+    /// One word for programs: a condition's reason, a metric's label.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) if error.is_away() => "DatabaseAway",
+            Self::Store(_) => "DatabaseRefused",
+            Self::Provider { .. } if self.is_temporary() => "ProviderAway",
+            Self::Provider { .. } => "ProviderUnusable",
+            Self::Misconfigured { .. } => "Misconfigured",
+            Self::UnknownProvider(_) => "UnknownProvider",
+            Self::LeaseHeld(_) => "StandingBy",
+            Self::LeaseLost(_) => "TakenOver",
+            Self::RateSpent(_) => "RateSpent",
+            Self::Stopping => "Stopping",
+            Self::ProviderChanged { .. } => "ProviderChanged",
+            Self::Stale { .. } => "Stale",
+        }
+    }
+
+    /// The message and its causes.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
     /// Whether the same call may go through later without anybody's doing.
     pub fn is_temporary(&self) -> bool {
         match self {

@@ -5,9 +5,11 @@
 //! other: the next pass looks again.
 
 mod action;
+mod conditions;
 mod error;
 mod guard;
 mod held;
+pub mod need;
 mod plan;
 mod push;
 mod recover;
@@ -30,6 +32,7 @@ use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Gate, Settled};
 use crate::store::{Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
+pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use plan::{Planner, in_rank, total};
 pub use recover::settle_by_hand;
@@ -159,7 +162,10 @@ async fn pass<'a>(
         Ok(pushed) => (pushed.stopped, pushed.put_off_until),
         Err(fault) => return Err(fault.error),
     };
-    let seen = Seen { digest: &pass.manifest_digest, changes, at: pass.started_at, tick: order.tick };
+    let declared = need::declared(context.manifest, campaign);
+    // Without a schedule no tick is ever open: one that is declared later has missed none before it.
+    let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
+    let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, outcome, message })
 }

@@ -18,6 +18,8 @@ enum Point {
     /// Its pushes are written and not committed.
     Recording,
     Recorded,
+    /// Its claim is not committed.
+    Claiming,
     /// Claimed, and the provider has heard nothing.
     Claimed,
     /// The provider has it; no answer yet.
@@ -35,6 +37,7 @@ enum Point {
 const OF_WEBHOOKS: &[Point] = &[
     Point::Recording,
     Point::Recorded,
+    Point::Claiming,
     Point::Claimed,
     Point::Arrived,
     Point::Lost,
@@ -45,6 +48,7 @@ const OF_WEBHOOKS: &[Point] = &[
 const OF_FILES: &[Point] = &[
     Point::Recording,
     Point::Recorded,
+    Point::Claiming,
     Point::Claimed,
     Point::Answered,
     Point::BetweenBatches,
@@ -52,6 +56,7 @@ const OF_FILES: &[Point] = &[
 ];
 
 const CLAIM: &str = "-- Claims the next due pushes";
+const COMMIT: &str = "COMMIT";
 const SETTLE: &str = "-- Settles what a provider answered";
 const PROVIDER_LEASE: &str = "insert into outreach.leases values ('provider:out', 'test', 1, '-infinity')";
 const FIRST_CONTACT: &str = "'00000000-0000-0000-0000-000000000001'";
@@ -79,22 +84,26 @@ async fn die(project: &Project, point: Point) {
             process.kill().await;
             drop(held);
         }
+        Point::Claiming => {
+            let lease = project.hold(PROVIDER_LEASE).await;
+            let process = project.start(&["apply", "--yes"]);
+            project.stalled("insert into outreach.leases").await;
+            let rows = project.hold("select from outreach.pushes for update").await;
+            drop(lease);
+            project.stalled(CLAIM).await;
+            process.kill().await;
+            drop(rows);
+        }
         Point::Claimed | Point::BetweenBatches => {
             let lease = project.hold(PROVIDER_LEASE).await;
             let process = project.start(&["apply", "--yes"]);
             project.stalled("insert into outreach.leases").await;
-            let after = if point == Point::Claimed { 0 } else { BATCH };
-            let rows = project
-                .hold(&format!(
-                    "select from outreach.pushes where employee_id > '00000000-0000-0000-0000-00000000000{after}'
-                     for update"
-                ))
-                .await;
+            let gate = project.hold_claims(if point == Point::Claimed { 0 } else { BATCH }).await;
             drop(lease);
-            project.stalled(CLAIM).await;
+            project.stalled(COMMIT).await;
             process.kill().await;
-            // The server goes on with the statement of a client that is gone.
-            drop(rows);
+            // The server goes on with the commit of a client that is gone.
+            drop(gate);
             until("the claim of a dead process", || async {
                 project.count("outreach.pushes where state = 'claimed'").await > 0
             })
@@ -174,11 +183,11 @@ async fn a_process_that_slept_through_its_lease_hands_nothing_over() {
         let lease = project.hold(PROVIDER_LEASE).await;
         let sleeper = project.start(&["apply", "--yes"]);
         project.stalled("insert into outreach.leases").await;
-        let rows = project.hold("select from outreach.pushes for update").await;
+        let gate = project.hold_claims(0).await;
         drop(lease);
-        project.stalled(CLAIM).await;
+        project.stalled(COMMIT).await;
         sleeper.freeze();
-        drop(rows);
+        drop(gate);
         until("the claim of a sleeping process", || async {
             project.count("outreach.pushes where state = 'claimed'").await > 0
         })

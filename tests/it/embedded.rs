@@ -140,7 +140,7 @@ async fn a_project_gets_a_durable_server_that_no_network_reaches() {
     .await
     .unwrap();
     assert_eq!(settings, "on|on||0700|outreachd");
-    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), 2);
+    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), 3);
     store.close().await;
     server.stop().unwrap();
     assert_eq!(postmaster(&folder.path().join(".outreachd/pg")), None);

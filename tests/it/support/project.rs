@@ -131,6 +131,22 @@ impl Project {
         transaction
     }
 
+    /// Lets a process that claims a contact past this one wait in its commit, until the transaction is dropped.
+    pub(crate) async fn hold_claims(&self, after: usize) -> Transaction<'static, Postgres> {
+        self.db
+            .execute(&format!(
+                "create table if not exists public.gate as select 1 as id;
+                 create or replace function public.wait_at_gate() returns trigger language plpgsql as
+                 $$ begin perform from public.gate for share; return null; end $$;
+                 create constraint trigger wait_at_gate after update on outreach.pushes
+                     deferrable initially deferred for each row
+                     when (new.state = 'claimed' and new.employee_id > '00000000-0000-0000-0000-00000000000{after}')
+                     execute function public.wait_at_gate()"
+            ))
+            .await;
+        self.hold("select from public.gate for update").await
+    }
+
     /// Waits until a statement with this text waits for somebody's lock.
     pub(crate) async fn stalled(&self, text: &str) {
         until(text, || async move {

@@ -1,0 +1,91 @@
+//! `outreachd pause` and `outreachd resume`: hold a campaign back, beside its file.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::Args;
+
+use super::exit::Coded;
+use super::session::Session;
+use super::{Exit, Globals, output};
+use crate::model::{Campaign, Clock as _, Span};
+use crate::store::events::ByHand;
+use crate::store::pauses;
+
+#[derive(Debug, Args)]
+pub(super) struct Pause {
+    /// The campaign's name or number.
+    campaign: String,
+    /// Why, for whoever looks next.
+    #[arg(long)]
+    reason: String,
+    /// When it resumes by itself: a length of time (`3d`, `12h`), a day in the campaign's time zone
+    /// (`2026-12-01`) or an instant (`2026-12-01T09:00:00Z`).
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    /// The campaign's name or number.
+    campaign: String,
+    /// Why.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+pub(super) async fn pause(globals: &Globals, arguments: &Pause) -> anyhow::Result<Exit> {
+    let session = Session::open(globals).await?;
+    let campaign = session.campaign(&arguments.campaign)?;
+    let now = session.clock.now();
+    let until = arguments.until.as_deref().map(|text| instant(text, campaign, now)).transpose()?;
+    let actor = actor();
+    let by = ByHand { actor: &actor, at: now };
+    pauses::begin(&session.database.store, campaign.number, &arguments.reason, until, by).await?;
+    let end = until.map_or_else(
+        || format!("until `outreachd resume {}`", campaign.name),
+        |until| format!("until {}", until.with_timezone(&campaign.timezone).format("%Y-%m-%d %H:%M %Z")),
+    );
+    output::write(&format!(
+        "{} is paused {end}: nobody enters and nothing is updated; stops still go out\n",
+        campaign.name
+    ))?;
+    Ok(Exit::Done)
+}
+
+pub(super) async fn resume(globals: &Globals, arguments: &Resume) -> anyhow::Result<Exit> {
+    let session = Session::open(globals).await?;
+    let campaign = session.campaign(&arguments.campaign)?;
+    let actor = actor();
+    let by = ByHand { actor: &actor, at: session.clock.now() };
+    let store = &session.database.store;
+    let ended = pauses::end(store, campaign.number, arguments.reason.as_deref(), by).await?;
+    output::write(&if ended {
+        format!("{} goes on\n", campaign.name)
+    } else {
+        format!("{} was not paused by hand\n", campaign.name)
+    })?;
+    Ok(Exit::Done)
+}
+
+fn actor() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "cli".to_owned())
+}
+
+fn instant(text: &str, campaign: &Campaign, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
+    let day = |day: NaiveDate| campaign.start_of(day);
+    let until = text
+        .parse::<Span>()
+        .ok()
+        .and_then(|span| now.checked_add_signed(chrono::TimeDelta::from_std(span.approximate()).ok()?))
+        .or_else(|| text.parse().ok().and_then(day))
+        .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.with_timezone(&Utc)));
+    match until {
+        Some(until) if until > now => Ok(until),
+        Some(_) => Err(Coded::error(Exit::Usage, format!("{text} is over already"))),
+        None => Err(Coded::error(
+            Exit::Usage,
+            format!(
+                "{text:?} is neither a length of time (3d), nor a day (2026-12-01), nor an instant (2026-12-01T09:00:00Z)"
+            ),
+        )),
+    }
+}
