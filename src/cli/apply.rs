@@ -89,7 +89,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             Some(reviewed) => compare(reviewed, &plan)?,
             None => {
                 output::write(&plan::plan_text(&plan))?;
-                if !confirmed()? {
+                if !confirmed().await? {
                     return Ok(Exit::HeldBack);
                 }
             }
@@ -107,6 +107,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             ..Order::by_hand("apply", PATIENCE)
         };
         results.push(one(&context, campaign, &order, arguments.format).await?);
+        if results.last().is_some_and(Outcome::is_database_away) {
+            output::remark("the campaigns after it were not tried");
+            break;
+        }
     }
     finish(&results, arguments.format)
 }
@@ -116,7 +120,14 @@ enum Outcome {
     Failed { campaign: String, error: ReconcileError },
 }
 
-/// One campaign; its failure ends it alone, unless the database is away.
+impl Outcome {
+    /// What ends one campaign would end the next.
+    fn is_database_away(&self) -> bool {
+        matches!(self, Self::Failed { error: ReconcileError::Store(error), .. } if error.is_away())
+    }
+}
+
+/// One campaign; its failure ends it alone.
 async fn one<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,
@@ -130,7 +141,6 @@ async fn one<'a>(
             }
             Ok(Outcome::Applied(Box::new(applied)))
         }
-        Err(error @ ReconcileError::Store(_)) => Err(error.into()),
         Err(error) => {
             let message = error.chain();
             output::remark(&format!("{} {}: {message}", paint(RED, "failed"), campaign.name));
@@ -326,11 +336,17 @@ fn compare(reviewed: &Reviewed, now: &Plan) -> anyhow::Result<()> {
     Err(Coded::error(Exit::HeldBack, message))
 }
 
-fn confirmed() -> anyhow::Result<bool> {
+async fn confirmed() -> anyhow::Result<bool> {
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "\nApply this? Only `yes` does it: ")?;
     stdout.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
+    drop(stdout);
+    // In a thread of its own, which holds up neither a signal nor the exit.
+    let (said, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = said.send(std::io::stdin().lock().read_line(&mut line).map(|_| line));
+    });
+    let answer = answer.await.context("could not ask")?.context("could not read the answer")?;
     Ok(answer.trim() == "yes")
 }

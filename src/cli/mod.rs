@@ -24,11 +24,17 @@ mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
+
+/// How long an ended command waits for what it cannot drop.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -151,8 +157,13 @@ pub fn main() -> ExitCode {
     let exit = match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(interruptible(arguments));
-            // A blocking reader of a terminal must not hold up the exit.
-            runtime.shutdown_background();
+            if exit.as_ref().is_ok_and(|exit| exit.is_by_signal()) {
+                // A private server that is just being started is stopped again.
+                runtime.shutdown_timeout(LAST_PATIENCE);
+            } else {
+                // A blocking reader of a terminal must not hold up the exit.
+                runtime.shutdown_background();
+            }
             exit
         }
         Err(error) => Err(anyhow::Error::new(error).context("could not start the runtime")),
@@ -173,7 +184,18 @@ async fn interruptible(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     tokio::select! {
         result = run(arguments) => result,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        exit = asked_to_end() => exit,
+    }
+}
+
+/// Waits for a signal. The command is dropped then, which stops a private server.
+async fn asked_to_end() -> anyhow::Result<Exit> {
+    let listen = |kind| signal(kind).context("could not listen for signals");
+    let (mut end, mut hangup) = (listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map(|()| Exit::Interrupted).context("could not listen for signals"),
+        _ = end.recv() => Ok(Exit::Terminated),
+        _ = hangup.recv() => Ok(Exit::HungUp),
     }
 }
 

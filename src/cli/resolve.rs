@@ -7,6 +7,7 @@ use super::session::Session;
 use super::{Exit, Globals, output};
 use crate::model::PushKey;
 use crate::reconcile::settle_by_hand;
+use crate::store::campaigns::remembered;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -23,9 +24,13 @@ pub(super) struct Arguments {
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let key = arguments.key;
-    let campaign = session.campaign(&key.campaign.to_string())?;
+    let campaign = match session.campaign(&key.campaign.to_string()) {
+        Ok(campaign) => campaign.clone(),
+        // Its file is gone; what is in doubt stays in doubt until somebody says how it is.
+        Err(unknown) => remembered(&session.database.store, key.campaign).await?.ok_or(unknown)?,
+    };
     let arrived = arguments.arrived && !arguments.not_arrived;
-    if !settle_by_hand(&session.context(), campaign, key, arrived).await? {
+    if !settle_by_hand(&session.context(), &campaign, key, arrived).await? {
         return Err(Coded::error(Exit::Usage, format!("push {key} is not in doubt: see `outreachd status`")));
     }
     let next = if arrived { "settled as accepted" } else { "the next apply hands it over again" };

@@ -1,6 +1,7 @@
 //! What most commands begin with: the checked files and a migrated database.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use uuid::Uuid;
@@ -18,20 +19,36 @@ use crate::store::{DatabaseClock, Store, migrate, pauses};
 pub(super) struct Database {
     pub store: Store,
     /// Kept so that the server stays until the command is through.
-    _embedded: Option<Embedded>,
+    embedded: Option<Embedded>,
+}
+
+/// How long the private server's stop waits for connections that are still in use.
+const CLOSING: Duration = Duration::from_secs(2);
+
+impl Drop for Database {
+    /// A connection that comes back to a server that has stopped would be worth a warning.
+    fn drop(&mut self) {
+        if self.embedded.is_some() {
+            tokio::task::block_in_place(|| {
+                let closing = tokio::time::timeout(CLOSING, self.store.close());
+                // Connections in use are cut off by the stop.
+                let _ = tokio::runtime::Handle::current().block_on(closing);
+            });
+        }
+    }
 }
 
 impl Database {
     /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
     pub(super) async fn open(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
         if let Some(url) = url(globals, manifest)? {
-            return Ok(Self { store: Store::connect_url(&url).await?, _embedded: None });
+            return Ok(Self { store: Store::connect_url(&url).await?, embedded: None });
         }
         let (store, embedded) = Store::start_private(&globals.root).await?;
         if !migrate::is_current(&store).await? {
             migrate::run(&store).await?;
         }
-        Ok(Self { store, _embedded: Some(embedded) })
+        Ok(Self { store, embedded: Some(embedded) })
     }
 
     /// As [`Database::open`], and the tables are there.

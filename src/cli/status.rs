@@ -67,11 +67,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     output::write(&output::table(&headings, &rows))?;
     for orphan in &orphans {
         output::write(&format!(
-            "{} {} #{} with {} enrolled: no file declares it\n",
+            "{} {} #{} with {} enrolled and {}: no file declares it\n",
             paint(YELLOW, "orphaned"),
             orphan.campaign,
             orphan.number,
-            orphan.enrolled
+            orphan.enrolled,
+            output::count(orphan.open, "open push")
         ))?;
     }
     if !in_doubt.is_empty() {

@@ -229,6 +229,8 @@ pub struct Orphan {
     pub campaign: String,
     pub number: i32,
     pub enrolled: i64,
+    /// Pushes that are not settled.
+    pub open: i64,
 }
 
 /// Sums over all campaigns.

@@ -42,7 +42,7 @@ pub(super) async fn all_due(
     let mut pushed = Pushed::default();
     match hand_over_due(context, campaign, gate, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error }),
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.chain(), error }),
     }
 }
 

@@ -206,10 +206,57 @@ async fn a_campaign_without_a_file_is_listed_and_left_alone() {
     assert!(plan.stdout.contains("orphaned first #1"), "{}", plan.stdout);
     assert!(plan.stdout.contains("state: archived"), "{}", plan.stdout);
     let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
-    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 3 }]));
+    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 3, "open": 0 }]));
     assert_eq!(plan["totals"]["withdraw"], 0);
     let status = project.run(&["status"]).await.ended(0);
     assert!(status.stdout.contains("orphaned first #1 with 3 enrolled"), "{}", status.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_without_a_file_whose_pushes_are_in_doubt_can_be_settled() {
+    let project = Project::new(Kind::Blind, 2).await;
+    project.campaign("write_back: { employee.processing_status: enrolled }\n");
+    project.receiver.always(Behaviour::Drop { keep: true });
+    project.run(&["apply", "--yes"]).await.ended(3);
+    std::fs::remove_file(project.path().join(CAMPAIGN)).unwrap();
+    let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
+    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 0, "open": 2 }]));
+    let status = project.run(&["status"]).await.ended(0);
+    assert!(status.stdout.contains("orphaned first #1 with 0 enrolled and 2 open pushes"), "{status:?}");
+    for key in project.in_doubt().await {
+        project.run(&["resolve", &key, "--arrived"]).await.ended(0);
+    }
+    let written = "employees where campaign_number = 1 and outreach_type = 'sales'
+                   and processing_status = 'enrolled' and outreach_sent_date is not null";
+    assert_eq!(project.count(written).await, 2);
+    project.run(&["audit"]).await.ended(0);
+    project.run(&["resolve", "77:00000000-0000-0000-0000-000000000001:1", "--arrived"]).await.ended(64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_the_database_refuses_ends_alone() {
+    let project = Project::new(Kind::File, 2).await;
+    let second = project.read(CAMPAIGN).replace("campaign: first", "campaign: second");
+    let second = second.replace("number: 1", "number: 2\noverlap: true");
+    project.write("campaigns/second.yaml", &second);
+    edit(&project, CAMPAIGN, "number: 1", "number: 1\noverlap: true\npriority: 5");
+    project
+        .db
+        .execute(
+            "create function refuse() returns trigger language plpgsql as
+                 $$ begin raise exception 'a trigger of somebody else'; end $$;
+             create trigger refuse before insert on outreach.enrollments for each row
+                 when (new.campaign_number = 1) execute function refuse()",
+        )
+        .await;
+    let applied = project.run(&["apply", "--yes"]).await.ended(1);
+    assert_eq!(applied.stderr.matches("a trigger of somebody else").count(), 1, "{}", applied.stderr);
+    assert_eq!(project.count("outreach.enrollments where campaign_number = 2").await, 2);
+    let why = "could not settle pushes: the database says: a trigger of somebody else";
+    let history = project.run(&["history", "first", "--format", "json"]).await.ended(0).json();
+    assert_eq!(history[0]["message"], why);
+    let status = project.run(&["status"]).await.ended(0);
+    assert!(status.stdout.contains(why), "{}", status.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

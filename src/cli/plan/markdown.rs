@@ -33,10 +33,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     for orphan in &plan.orphaned {
         let _ = writeln!(
             text,
-            "\nOrphaned: {} (number {}) is declared by no file; {} stay as they are.",
+            "\nOrphaned: {} (number {}) is declared by no file; {} and {} stay as they are.",
             cell(&orphan.campaign),
             orphan.number,
-            count(orphan.enrolled, "enrolled contact")
+            count(orphan.enrolled, "enrolled contact"),
+            count(orphan.open, "open push")
         );
     }
     for part in plan.campaigns.iter().filter(|part| part.changes() > 0 || !part.skipped.is_empty()) {

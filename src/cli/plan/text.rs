@@ -20,11 +20,12 @@ pub(crate) fn plan(plan: &Plan) -> String {
     for orphan in &plan.orphaned {
         let _ = write!(
             text,
-            "\n{} {} #{}: no file declares it, {} stay as they are.\n  To end it, restore its file with `state: archived`.\n",
+            "\n{} {} #{}: no file declares it, {} and {} stay as they are.\n  To end it, restore its file with `state: archived`.\n",
             paint(YELLOW, "orphaned"),
             orphan.campaign,
             orphan.number,
             count(orphan.enrolled, "enrolled contact"),
+            count(orphan.open, "open push"),
         );
     }
     let totals = plan.totals;

@@ -66,6 +66,14 @@ impl Running {
         self.0.kill().await.unwrap();
     }
 
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }

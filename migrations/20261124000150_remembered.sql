@@ -1,0 +1,5 @@
+-- What settling a push needs of its campaign, so that a person can settle one whose file is gone.
+alter table outreach.campaigns
+    add column outreach_type text check (outreach_type in ('sales', 'marketing')),
+    -- Extra columns and their values: {"employee.processing_status": "enrolled"}.
+    add column write_back    jsonb;
