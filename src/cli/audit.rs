@@ -21,8 +21,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // Broken files must not stand in the way of an audit.
-    let manifest = crate::manifest::load(&globals.root).manifest;
-    let database = Database::migrated(globals, manifest.as_ref()).await?;
+    let project = crate::manifest::load(&globals.root).project;
+    let database = Database::migrated(globals, project.as_ref()).await?;
     let mut found = Vec::new();
     for invariant in INVARIANTS {
         let violations = audit::violations(&database.store, invariant, SHOWN).await?;

@@ -43,8 +43,8 @@ enum What {
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // An import needs no declared campaigns, only where the database is.
-    let manifest = crate::manifest::load(&globals.root).manifest;
-    let database = Database::migrated(globals, manifest.as_ref()).await?;
+    let project = crate::manifest::load(&globals.root).project;
+    let database = Database::migrated(globals, project.as_ref()).await?;
     let request = ImportRequest {
         entity: match arguments.entity {
             What::Companies => Entity::Company,

@@ -19,9 +19,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         return Ok(Exit::Done);
     }
     // Without a project file there is no database URL in it: an option or the environment may name one.
-    let manifest =
-        if globals.root.join("outreach.yaml").exists() { Some(session::load(&globals.root)?) } else { None };
-    let database = Database::open(globals, manifest.as_ref()).await?;
+    let project = if globals.root.join("outreach.yaml").exists() {
+        Some(session::load(&globals.root)?.project)
+    } else {
+        None
+    };
+    let database = Database::open(globals, project.as_ref()).await?;
     let report = migrate::run(&database.store).await?;
     if report.applied.is_empty() {
         output::write("The database is current.\n")?;

@@ -7,6 +7,7 @@ mod audit;
 mod demo;
 mod exit;
 mod explain;
+mod forecast;
 mod history;
 mod import;
 mod migrate;
@@ -105,6 +106,8 @@ enum Command {
     Resume(pause::Resume),
     /// Campaigns, counts, last pass, what is blocked or in doubt.
     Status(status::Arguments),
+    /// What will be handed over when, under limits, ramps, windows and schedules. Changes nothing.
+    Forecast(forecast::Arguments),
     /// Why a contact is, or is not, in a campaign.
     Explain(explain::Arguments),
     /// The latest passes.
@@ -210,6 +213,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Pause(arguments) => pause::pause(globals, &arguments).await,
         Command::Resume(arguments) => pause::resume(globals, &arguments).await,
         Command::Status(arguments) => status::run(globals, &arguments).await,
+        Command::Forecast(arguments) => forecast::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,
         Command::Audit(arguments) => audit::run(globals, &arguments).await,

@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let manifest = session::load(&globals.root)?;
-    let database = Database::migrated(globals, Some(&manifest)).await?;
+    let database = Database::migrated(globals, Some(&manifest.project)).await?;
     let clock = DatabaseClock::read(&database.store).await?;
     let health = Health::starting();
     let holder = Uuid::new_v4();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::exit::Coded;
 use super::{Exit, Globals, output};
 use crate::manifest::{self, Manifest};
-use crate::model::{Campaign, Clock as _, Stop};
+use crate::model::{Campaign, Clock as _, Project, Stop};
 use crate::provider::resolve_secret;
 use crate::reconcile::Context;
 use crate::store::embedded::Embedded;
@@ -40,8 +40,8 @@ impl Drop for Database {
 
 impl Database {
     /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
-    pub(super) async fn open(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
-        if let Some(url) = url(globals, manifest)? {
+    pub(super) async fn open(globals: &Globals, project: Option<&Project>) -> anyhow::Result<Self> {
+        if let Some(url) = url(globals, project)? {
             return Ok(Self { store: Store::connect_url(&url).await?, embedded: None });
         }
         let (store, embedded) = Store::start_private(&globals.root).await?;
@@ -52,8 +52,8 @@ impl Database {
     }
 
     /// As [`Database::open`], and the tables are there.
-    pub(super) async fn migrated(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Self> {
-        let database = Self::open(globals, manifest).await?;
+    pub(super) async fn migrated(globals: &Globals, project: Option<&Project>) -> anyhow::Result<Self> {
+        let database = Self::open(globals, project).await?;
         if !migrate::is_current(&database.store).await? {
             return Err(Coded::error(
                 Exit::Failed,
@@ -64,11 +64,11 @@ impl Database {
     }
 }
 
-fn url(globals: &Globals, manifest: Option<&Manifest>) -> anyhow::Result<Option<String>> {
+fn url(globals: &Globals, project: Option<&Project>) -> anyhow::Result<Option<String>> {
     if let Some(url) = globals.database_url.as_ref().filter(|url| !url.is_empty()) {
         return Ok(Some(url.clone()));
     }
-    let Some(secret) = manifest.and_then(|manifest| manifest.project.database.url.as_ref()) else {
+    let Some(secret) = project.and_then(|project| project.database.url.as_ref()) else {
         return Ok(None);
     };
     let value = resolve_secret::reference(secret, &globals.root)
@@ -88,7 +88,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) async fn open(globals: &Globals) -> anyhow::Result<Self> {
         let manifest = load(&globals.root)?;
-        let database = Database::migrated(globals, Some(&manifest)).await?;
+        let database = Database::migrated(globals, Some(&manifest.project)).await?;
         let clock = DatabaseClock::read(&database.store).await?;
         let pauses = pauses::holding(&database.store, clock.now()).await?;
         let paused: Vec<i32> = pauses.iter().map(|pause| pause.campaign_number).collect();

@@ -1,18 +1,28 @@
-//! `outreachd status`: campaigns, counts, last pass, what is blocked or in doubt.
+//! `outreachd status`: campaigns, their conditions, counts and next ticks, daemons, what is blocked or in doubt.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::exit::Coded;
 use super::output::{BOLD, RED, YELLOW, paint};
-use super::session::Session;
-use super::{Exit, Format, Globals, output};
+use super::session::Database;
+use super::{Exit, Format, Globals, output, validate};
+use crate::manifest::{self, Manifest};
 use crate::model::{Campaign, Clock as _, PushKey};
-use crate::reconcile::{Planner, in_rank};
+use crate::reconcile::in_rank;
+use crate::store::conditions::{self, Standing};
+use crate::store::daemons::{self, Daemon};
+use crate::store::pauses::{self, Pause};
 use crate::store::status::{self, CampaignStatus, InDoubt};
+use crate::store::{DatabaseClock, StoreError, campaigns};
 
 /// Pushes in doubt shown at once.
 const SHOWN: i64 = 100;
+/// Ticks shown of each campaign.
+const TICKS: usize = 3;
+/// A daemon gives a sign of life every ten seconds.
+const SILENCE: TimeDelta = TimeDelta::seconds(45);
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,37 +30,108 @@ pub(super) struct Arguments {
     format: Format,
 }
 
+/// Everything there is to say.
+struct Facts {
+    now: DateTime<Utc>,
+    figures: Vec<CampaignStatus>,
+    conditions: Vec<Standing>,
+    pauses: Vec<Pause>,
+    daemons: Vec<Daemon>,
+    in_doubt: Vec<InDoubt>,
+    orphans: Vec<crate::model::Orphan>,
+}
+
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
-    let session = Session::open(globals).await?;
-    let context = session.context();
-    let campaigns = in_rank(&session.manifest.campaigns);
-    let numbers: Vec<i32> = campaigns.iter().map(|campaign| campaign.number).collect();
-    let figures = status::campaigns(context.store, &numbers).await?;
-    let in_doubt = status::in_doubt(context.store, SHOWN).await?;
-    let orphans = Planner::open(&context).await?.orphans().await?;
-    let of = |campaign: &Campaign| figures.iter().find(|figure| figure.number == campaign.number);
-    if arguments.format == Format::Json {
-        let campaigns: Vec<_> = campaigns
-            .iter()
-            .map(|campaign| {
-                json!({
-                    "campaign": campaign.name,
-                    "number": campaign.number,
-                    "provider": campaign.provider,
-                    "state": campaign.state,
-                    "figures": of(campaign),
-                })
-            })
-            .collect();
-        let in_doubt: Vec<_> =
-            in_doubt.iter().map(|push| json!({ "key": key(push).to_string(), "push": push })).collect();
-        output::json(&json!({ "campaigns": campaigns, "in_doubt": in_doubt, "orphaned": orphans }))?;
-        return Ok(Exit::Done);
+    let loaded = manifest::load(&globals.root);
+    if loaded.manifest.is_none() {
+        validate::show(&loaded.diagnostics);
+        output::remark("The files cannot be taken; daemons go on with those before.");
     }
-    let now = session.clock.now();
-    let rows: Vec<Vec<String>> = campaigns
+    let Some(project) = &loaded.project else {
+        return Err(Coded::error(
+            Exit::InvalidFiles,
+            "outreach.yaml, which says where the database is, is at fault",
+        ));
+    };
+    let database = Database::migrated(globals, Some(project)).await?;
+    let manifest = loaded.manifest.unwrap_or_default();
+    let facts = gather(&database, &manifest).await?;
+    if arguments.format == Format::Json {
+        output::json(&as_json(&manifest, &facts))?;
+    } else {
+        output::write(&as_text(&manifest, &facts))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn gather(database: &Database, manifest: &Manifest) -> Result<Facts, StoreError> {
+    let store = &database.store;
+    let now = DatabaseClock::read(store).await?.now();
+    let declared: Vec<i32> = manifest.campaigns.iter().map(|campaign| campaign.number).collect();
+    let mut connection = store.begin().await.map_err(StoreError::on("read the status"))?;
+    let orphans = campaigns::orphans(&mut connection, &declared).await?;
+    drop(connection);
+    Ok(Facts {
+        now,
+        figures: status::campaigns(store, &declared).await?,
+        conditions: conditions::list(store).await?,
+        pauses: pauses::holding(store, now).await?,
+        daemons: daemons::alive(store, now - SILENCE).await?,
+        in_doubt: status::in_doubt(store, SHOWN).await?,
+        orphans,
+    })
+}
+
+impl Facts {
+    fn conditions_of(&self, campaign: &Campaign) -> impl Iterator<Item = &Standing> {
+        self.conditions.iter().filter(move |standing| standing.campaign_number == campaign.number)
+    }
+
+    fn pause_of(&self, campaign: &Campaign) -> Option<&Pause> {
+        self.pauses.iter().find(|pause| pause.campaign_number == campaign.number)
+    }
+
+    fn ticks_of(&self, campaign: &Campaign) -> Vec<DateTime<Utc>> {
+        let Some(schedule) = &campaign.schedule else { return Vec::new() };
+        let ticks = schedule.ticks_after(campaign.number, campaign.timezone, self.now);
+        ticks.take(TICKS).map(|tick| tick.due).collect()
+    }
+}
+
+fn as_json(manifest: &Manifest, facts: &Facts) -> Value {
+    let campaigns: Vec<_> = in_rank(&manifest.campaigns)
+        .into_iter()
+        .map(|campaign| {
+            json!({
+                "campaign": campaign.name,
+                "number": campaign.number,
+                "provider": campaign.provider,
+                "state": campaign.state,
+                "pause": facts.pause_of(campaign),
+                "conditions": facts.conditions_of(campaign).collect::<Vec<_>>(),
+                "next_ticks": facts.ticks_of(campaign),
+                "figures": facts.figures.iter().find(|figure| figure.number == campaign.number),
+            })
+        })
+        .collect();
+    let in_doubt: Vec<_> =
+        facts.in_doubt.iter().map(|push| json!({ "key": key(push).to_string(), "push": push })).collect();
+    json!({
+        "campaigns": campaigns,
+        "daemons": facts.daemons,
+        "in_doubt": in_doubt,
+        "orphaned": facts.orphans,
+    })
+}
+
+fn as_text(manifest: &Manifest, facts: &Facts) -> String {
+    let ranked = in_rank(&manifest.campaigns);
+    let rows: Vec<Vec<String>> = ranked
         .iter()
-        .filter_map(|campaign| of(campaign).map(|figure| row(campaign, figure, now)))
+        .filter_map(|campaign| {
+            let figure = facts.figures.iter().find(|figure| figure.number == campaign.number)?;
+            Some(row(campaign, figure, facts))
+        })
         .collect();
     let headings = [
         "campaign",
@@ -64,53 +145,120 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         "in doubt",
         "last pass",
     ];
-    output::write(&output::table(&headings, &rows))?;
-    for orphan in &orphans {
-        output::write(&format!(
-            "{} {} #{} with {} enrolled and {}: no file declares it\n",
+    let mut text = output::table(&headings, &rows);
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
+    for campaign in &ranked {
+        for standing in
+            facts.conditions_of(campaign).filter(|standing| standing.holds && standing.kind != "ready")
+        {
+            line(format!(
+                "{} {}: {} since {}: {}",
+                paint(YELLOW, &standing.kind),
+                campaign.name,
+                standing.reason,
+                local(campaign, standing.since),
+                standing.message
+            ));
+        }
+        // The condition follows with the next look of a daemon; without one, never.
+        let told = facts.conditions_of(campaign).any(|standing| standing.kind == "paused" && standing.holds);
+        if let Some(pause) = facts.pause_of(campaign) {
+            let until = pause.until.map_or_else(
+                || format!("until `outreachd resume {}`", campaign.name),
+                |until| format!("until {}", local(campaign, until)),
+            );
+            let words =
+                if told { String::new() } else { format!(": {} ({})", pause.reason, pause.paused_by) };
+            line(format!("{} {} {until}{words}", paint(YELLOW, "paused"), campaign.name));
+        }
+    }
+    for campaign in &ranked {
+        let ticks: Vec<String> =
+            facts.ticks_of(campaign).into_iter().map(|tick| local(campaign, tick)).collect();
+        if !ticks.is_empty() {
+            line(format!("next ticks of {}: {}", campaign.name, ticks.join(", ")));
+        }
+    }
+    for orphan in &facts.orphans {
+        line(format!(
+            "{} {} #{} with {} enrolled and {}: no file declares it",
             paint(YELLOW, "orphaned"),
             orphan.campaign,
             orphan.number,
             orphan.enrolled,
             output::count(orphan.open, "open push")
-        ))?;
+        ));
     }
-    if !in_doubt.is_empty() {
-        output::write(&format!("\n{}\n", paint(RED, "In doubt: nobody knows whether these arrived")))?;
-        for push in &in_doubt {
-            output::write(&format!(
-                "  {} {} -> {}: {}\n",
+    for daemon in &facts.daemons {
+        let revision =
+            daemon.git_revision.as_ref().map_or_else(String::new, |revision| format!(", git {revision}"));
+        let stale =
+            if daemon.manifest_digest == manifest.digest { "" } else { ", with other files than these" };
+        line(format!(
+            "daemon {}:{} since {}, seen {}{revision}{stale}",
+            daemon.host,
+            daemon.pid,
+            daemon.started_at.format("%Y-%m-%d %H:%M UTC"),
+            ago(facts.now, daemon.seen_at)
+        ));
+        if !daemon.restart_for.is_empty() {
+            line(format!("  {} to apply {}", paint(YELLOW, "restart it"), daemon.restart_for.join(", ")));
+        }
+        for problem in daemon.diagnostics.as_array().into_iter().flatten().filter_map(Value::as_str) {
+            line(format!("  it could not take the files:\n{problem}"));
+        }
+    }
+    if facts.daemons.is_empty() {
+        line("no daemon runs on this database".to_owned());
+    }
+    if !facts.in_doubt.is_empty() {
+        line(format!("\n{}", paint(RED, "In doubt: nobody knows whether these arrived")));
+        for push in &facts.in_doubt {
+            line(format!(
+                "  {} {} -> {}: {}",
                 paint(BOLD, key(push)),
                 push.action,
                 push.provider,
                 push.answer.as_deref().unwrap_or("the process ended before an answer came")
-            ))?;
+            ));
         }
-        output::write(
-            "  The next apply asks the provider; where it cannot tell: outreachd resolve KEY --arrived|--not-arrived\n",
-        )?;
+        line(
+            "  The next pass asks the provider; where it cannot tell: outreachd resolve KEY --arrived|--not-arrived"
+                .to_owned(),
+        );
     }
-    Ok(Exit::Done)
+    text
+}
+
+fn local(campaign: &Campaign, instant: DateTime<Utc>) -> String {
+    instant.with_timezone(&campaign.timezone).format("%a %Y-%m-%d %H:%M %Z").to_string()
 }
 
 fn key(push: &InDoubt) -> PushKey {
     PushKey { campaign: push.campaign_number, employee_id: push.employee_id, ordinal: push.ordinal }
 }
 
-fn row(campaign: &Campaign, figure: &CampaignStatus, now: DateTime<Utc>) -> Vec<String> {
+fn row(campaign: &Campaign, figure: &CampaignStatus, facts: &Facts) -> Vec<String> {
     let ended = figure.replied + figure.bounced + figure.unsubscribed + figure.finished + figure.withdrawn;
     let last = match (&figure.last_outcome, figure.last_at) {
         (Some(outcome), Some(at)) => {
             let message =
                 figure.last_message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
-            format!("{outcome} {}{message}", ago(now, at))
+            format!("{outcome} {}{message}", ago(facts.now, at))
         }
         _ => "never".to_owned(),
+    };
+    let state = match facts.pause_of(campaign) {
+        Some(_) => "paused".to_owned(),
+        None => format!("{:?}", campaign.state).to_lowercase(),
     };
     vec![
         campaign.name.clone(),
         campaign.number.to_string(),
-        format!("{:?}", campaign.state).to_lowercase(),
+        state,
         campaign.provider.clone(),
         figure.enrolled.to_string(),
         ended.to_string(),

@@ -61,13 +61,13 @@ impl Reason {
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // A stop must get through even when a file is broken.
-    let manifest = crate::manifest::load(&globals.root).manifest;
+    let project = crate::manifest::load(&globals.root).project;
     let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
     let by = ByHand { actor: &actor, at: SystemClock.now() };
     match &arguments.command {
         Command::Add { targets, reason, note } => {
             let targets = parse(targets)?;
-            let database = Database::migrated(globals, manifest.as_ref()).await?;
+            let database = Database::migrated(globals, project.as_ref()).await?;
             for target in targets {
                 let added =
                     suppressions::add(&database.store, &target, reason.as_str(), note.as_deref(), by).await?;
@@ -77,7 +77,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         }
         Command::Remove { targets } => {
             let targets = parse(targets)?;
-            let database = Database::migrated(globals, manifest.as_ref()).await?;
+            let database = Database::migrated(globals, project.as_ref()).await?;
             for target in targets {
                 let removed = suppressions::remove(&database.store, &target, by).await?;
                 let word = if removed { "no longer suppressed:" } else { "was not suppressed:" };
@@ -92,7 +92,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             }
         }
         Command::List { format } => {
-            let database = Database::migrated(globals, manifest.as_ref()).await?;
+            let database = Database::migrated(globals, project.as_ref()).await?;
             let list = suppressions::list(&database.store).await?;
             if *format == Format::Json {
                 output::json(&list)?;

@@ -30,7 +30,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     if arguments.database
         && let Some(manifest) = &loaded.manifest
     {
-        let database = Database::migrated(globals, Some(manifest)).await?;
+        let database = Database::migrated(globals, Some(&manifest.project)).await?;
         diagnostics.extend(on_database(&database.store, manifest).await?);
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();

@@ -98,6 +98,8 @@ impl Manifest {
 pub struct Loaded {
     /// Absent when there is any error.
     pub manifest: Option<Manifest>,
+    /// The project file alone; absent when it is at fault itself.
+    pub project: Option<Project>,
     /// By file and line.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -141,8 +143,10 @@ fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -
     });
     diagnostics.dedup();
     let failed = diagnostics.iter().any(Diagnostic::is_error);
+    let faulty = diagnostics.iter().any(|one| one.is_error() && one.file == PROJECT_FILE);
+    let project = (!faulty).then(|| declared.project.clone());
     let manifest = (!failed).then(|| declared.into_manifest(sources));
-    Loaded { manifest, diagnostics }
+    Loaded { manifest, project, diagnostics }
 }
 
 fn refused(source: &Source, refusal: Refusal) -> Diagnostic {

@@ -7,6 +7,7 @@
 mod action;
 mod conditions;
 mod error;
+pub mod forecast;
 mod guard;
 mod held;
 pub mod need;

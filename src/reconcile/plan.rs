@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{Connection as _, Postgres, Transaction};
 
 use super::action::action;
+use super::forecast::Waiting;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
 use crate::model::{
@@ -114,6 +115,21 @@ impl<'a> Planner<'a> {
             Ok(question) => Ok(diff::verdicts(&mut self.transaction, &question, people).await?),
             Err(_) => Ok(Vec::new()),
         }
+    }
+
+    /// Who waits to enter the campaign; an error text when that cannot be read.
+    pub async fn waiting(
+        &mut self,
+        campaign: &'a Campaign,
+    ) -> Result<Result<Waiting, String>, ReconcileError> {
+        let question = match self.question(campaign).await? {
+            Ok(question) => question,
+            Err(message) => return Ok(Err(message)),
+        };
+        let start = campaign.day_start(self.as_of);
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let read = self.try_read(async |connection| diff::waiting(connection, &question).await).await?;
+        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains }))
     }
 
     /// Campaigns that the database knows and no file declares.

@@ -242,8 +242,10 @@ async fn a_command_that_is_asked_to_end_takes_its_server_along() {
         "campaigns/one.yaml",
         "campaign: one\nnumber: 1\ntype: sales\nsegment: slow\nprovider: out\nfields: { a: employee.full_name }\n",
     );
-    write("people.csv", "company_tin,full_name,work_email\n,Anna,anna@c.example\n");
+    write("companies.csv", "company_name,tin\nC,7701000001\n");
+    write("people.csv", "company_tin,full_name,work_email\n7701000001,Anna,anna@c.example\n");
     let run = |arguments: &[&str]| Running::start(project, &[], arguments);
+    run(&["import", "companies", "companies.csv"]).finish().await.ended(0);
     run(&["import", "employees", "people.csv"]).finish().await.ended(0);
     let pg = project.join(".outreachd/pg");
     assert_eq!(postmaster(&pg), None);

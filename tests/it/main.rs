@@ -4,8 +4,10 @@
 
 mod audience;
 mod cases;
+mod chaos;
 mod cli;
 mod crash;
+mod daemon;
 mod demo;
 mod embedded;
 mod import;

@@ -3,49 +3,15 @@
 //!
 //! `OUTREACHD_SOAK_SEEDS=200` runs more seeds than the usual few; a seed is repeated by `OUTREACHD_SOAK_SEED=17`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::support::dice::Dice;
 use crate::support::process::Running;
 use crate::support::project::{Kind, Project};
 use crate::support::receiver::Behaviour;
-
-/// `SplitMix64`: the same seed, the same days.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-
-    fn behaviour(&mut self, contacts: usize) -> Behaviour {
-        let someone = self.roll(contacts as u64) + 1;
-        let email = format!("p{someone}@c{someone}.example");
-        let keep = self.roll(2) == 0;
-        match self.roll(14) {
-            0 => Behaviour::Item { email, status: "refused" },
-            1 => Behaviour::Item { email, status: "retry" },
-            2 => Behaviour::Status(500),
-            3 => Behaviour::Status(401),
-            4 => Behaviour::ComeBack { status: 429, after: "0".to_owned() },
-            5 => Behaviour::ComeBack { status: 503, after: "1".to_owned() },
-            6 => Behaviour::Poison(email),
-            7 => Behaviour::Hang { keep },
-            8 => Behaviour::Drop { keep },
-            9 => Behaviour::Say { status: 200, body: "thank you".to_owned() },
-            10 => Behaviour::HalfList,
-            _ => Behaviour::Accept,
-        }
-    }
-}
 
 async fn live(seed: u64) {
     let mut dice = Dice(seed);
@@ -96,48 +62,7 @@ async fn live(seed: u64) {
     }
     project.receiver.always(Behaviour::Accept);
     project.quiet().await;
-    agree(&project).await;
-}
-
-/// What the provider holds, by what it took, is what the database says, to the last field.
-async fn agree(project: &Project) {
-    let mut holds: BTreeMap<String, Value> = BTreeMap::new();
-    let mut entered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for delivery in project.taken() {
-        if !seen.insert(delivery.key.clone()) {
-            assert_eq!(project.kind, Kind::Deduping, "delivered twice: {}", delivery.key);
-            continue;
-        }
-        match delivery.action.as_str() {
-            "withdraw" => {
-                holds.remove(&delivery.email);
-            }
-            "enroll" => {
-                entered.entry(delivery.email.clone()).or_default().insert(delivery.key);
-                holds.insert(delivery.email, delivery.fields);
-            }
-            _ => {
-                assert!(holds.insert(delivery.email, delivery.fields).is_some(), "an update of nobody");
-            }
-        }
-    }
-    assert!(entered.values().all(|keys| keys.len() == 1), "never twice: {entered:?}");
-    let known: Vec<(String, Value)> =
-        sqlx::query_as("select email, fields from outreach.enrollments where live order by email")
-            .fetch_all(project.db.pool())
-            .await
-            .unwrap();
-    assert_eq!(known.into_iter().collect::<BTreeMap<_, _>>(), holds);
-    let written: Vec<String> =
-        sqlx::query_scalar("select work_email from employees where campaign_number = 1")
-            .fetch_all(project.db.pool())
-            .await
-            .unwrap();
-    assert!(written.iter().all(|email| entered.contains_key(email)), "written back and never delivered");
-    assert!(holds.keys().all(|email| written.contains(email)), "held and not written back");
-    assert_eq!(project.receiver.complaints(), Vec::<String>::new());
-    project.run(&["audit"]).await.ended(0);
+    project.agrees_exactly().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,7 @@ pub(super) struct Identity {
 /// Everything that was declared, sound or not.
 #[derive(Debug, Default)]
 pub(super) struct Declared {
-    project: Project,
+    pub(super) project: Project,
     /// Providers by name, also those whose settings are wrong.
     providers: BTreeSet<String>,
     /// Position of the source, name, and the segment where it is sound.

@@ -155,6 +155,28 @@ pub async fn verdicts(
     rows.iter().map(Verdict::from_row).collect::<Result<_, _>>().map_err(StoreError::on(doing))
 }
 
+/// Domains that are alike in how many of their contacts wait, and how many were handed over today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Domains {
+    pub waiting: i64,
+    pub today: i64,
+    /// How many such domains there are.
+    pub domains: i64,
+}
+
+/// Who waits to enter, by domain.
+pub async fn waiting(
+    connection: &mut PgConnection,
+    question: &Question<'_>,
+) -> Result<Vec<Domains>, StoreError> {
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "the method's lifetime is too narrow")]
+    let Statement { text, binds } = Statement::new(question, |steps, binds| steps.waiting_tail(binds));
+    sql::query_as_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::on("count who waits to enter"))
+}
+
 /// How many contacts are left after each clause of the campaign's segment.
 pub async fn funnel(connection: &mut PgConnection, question: &Question<'_>) -> Result<Vec<i64>, StoreError> {
     let Some(segment) = question.segments.get(&question.campaign.segment) else {

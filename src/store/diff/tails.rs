@@ -121,6 +121,29 @@ select employee_id, email, company_id, {}, skip is null from admitted where skip
         )
     }
 
+    /// How many contacts wait to enter, by kinds of domains: those that may, and those that only a daily limit
+    /// keeps for later.
+    pub(super) fn waiting_tail(&self, binds: &mut Binds) -> String {
+        let later = codes([Skip::OverDailyLimit, Skip::OverDomainLimit].iter().map(|skip| skip.code()));
+        let since = instant(binds, self.question.day_start);
+        format!(
+            "select waiting, today, count(*) as domains
+from (
+    select count(*) as waiting, coalesce(max(t.taken), 0) as today
+    from (select split_part(email, '@', 2) as domain from admitted where skip is null or skip in ({later})) w
+    left join (
+        select split_part(email, '@', 2) as domain, count(*) as taken
+        from outreach.enrollments
+        where campaign_number = {number} and enrolled_at >= {since} and status <> 'failed'
+        group by 1
+    ) t using (domain)
+    group by domain
+) d
+group by waiting, today",
+            number = self.number(binds),
+        )
+    }
+
     /// Where some contacts stand after every step.
     pub(super) fn verdict_tail(binds: &mut Binds, people: &[Uuid]) -> String {
         let people = binds.add(Bind::UuidArray(people.to_vec()));

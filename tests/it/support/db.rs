@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use outreachd::store::Store;
-use outreachd::store::embedded::{Embedded, EmbeddedOptions};
+use outreachd::store::embedded::{Embedded, EmbeddedOptions, Profile};
 use outreachd::store::migrate;
+use rustix::process::{Pid, Signal, kill_process};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
@@ -23,6 +24,14 @@ pub(crate) struct TestDb {
     name: String,
     pool: PgPool,
     store: Store,
+    /// Its own server, which may be crashed; else the one that tests share.
+    own: Option<Own>,
+}
+
+struct Own {
+    server: std::sync::Mutex<Option<Embedded>>,
+    options: EmbeddedOptions,
+    _folder: tempfile::TempDir,
 }
 
 impl TestDb {
@@ -38,6 +47,49 @@ impl TestDb {
         Self::create("template template0").await
     }
 
+    /// On a durable server of its own.
+    pub(crate) async fn own_server() -> Self {
+        let folder = super::folder();
+        let options =
+            EmbeddedOptions { dir: folder.path().join("pg"), profile: Profile::Durable, linger: None };
+        let starting = options.clone();
+        let server = tokio::task::spawn_blocking(move || Embedded::start(&starting).unwrap()).await.unwrap();
+        let pool = PgPoolOptions::new()
+            .max_connections(5)
+            .test_before_acquire(true)
+            .connect_lazy_with(server.connect_options("postgres"));
+        let store = Store::from_pool(pool.clone());
+        migrate::run(&store).await.unwrap();
+        let own = Own { server: std::sync::Mutex::new(Some(server)), options, _folder: folder };
+        Self { name: "postgres".to_owned(), pool, store, own: Some(own) }
+    }
+
+    /// Its own server crashes, and is started again.
+    pub(crate) async fn crash(&self) {
+        let own = self.own.as_ref().unwrap();
+        let file = std::fs::read_to_string(own.options.dir.join("data/postmaster.pid")).unwrap();
+        let pid = Pid::from_raw(file.lines().next().unwrap().parse().unwrap()).unwrap();
+        kill_process(pid, Signal::QUIT).unwrap();
+        let options = own.options.clone();
+        let again = tokio::task::spawn_blocking(move || Embedded::start(&options).unwrap()).await.unwrap();
+        let before = own.server.lock().unwrap().replace(again);
+        // Its users' lock goes; the new one holds the server.
+        tokio::task::spawn_blocking(move || drop(before)).await.unwrap();
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The folder of the server's socket.
+    pub(crate) fn sockets(&self) -> std::path::PathBuf {
+        let options = match &self.own {
+            Some(own) => own.server.lock().unwrap().as_ref().unwrap().connect_options("postgres"),
+            None => running().connect_options("postgres"),
+        };
+        options.get_socket().unwrap().clone()
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }
@@ -48,7 +100,10 @@ impl TestDb {
 
     /// For `outreachd --database-url`.
     pub(crate) fn url(&self) -> String {
-        running().url(&self.name)
+        match &self.own {
+            Some(own) => own.server.lock().unwrap().as_ref().unwrap().url(&self.name),
+            None => running().url(&self.name),
+        }
     }
 
     /// Runs statements that a test needs set up.
@@ -64,12 +119,15 @@ impl TestDb {
         let options = running().connect_options(&name);
         let pool = PgPoolOptions::new().max_connections(5).connect_lazy_with(options);
         let store = Store::from_pool(pool.clone());
-        Self { name, pool, store }
+        Self { name, pool, store, own: None }
     }
 }
 
 impl Drop for TestDb {
     fn drop(&mut self) {
+        if self.own.is_some() {
+            return;
+        }
         // A test's runtime may be about to end, so the clean-up has one of its own.
         let name = std::mem::take(&mut self.name);
         let dropped = std::thread::spawn(move || {

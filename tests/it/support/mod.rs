@@ -1,6 +1,8 @@
 //! What integration tests share. Never asserts anything itself.
 
+pub(crate) mod bouncer;
 pub(crate) mod db;
+pub(crate) mod dice;
 pub(crate) mod generate;
 pub(crate) mod model;
 pub(crate) mod naive;

@@ -66,6 +66,16 @@ impl Running {
         self.0.kill().await.unwrap();
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.0.id().unwrap() as i32
+    }
+
+    /// Asks it to stop.
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }

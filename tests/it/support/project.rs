@@ -1,6 +1,6 @@
 //! A project folder with a database, contacts and a provider, for tests of the real binary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::future::Future;
 use std::time::Duration;
@@ -51,8 +51,12 @@ safety: { max_enroll: 1000 }
 impl Project {
     /// With one campaign and this many contacts for it.
     pub(crate) async fn new(kind: Kind, contacts: usize) -> Self {
-        let project =
-            Self { folder: folder(), kind, db: TestDb::new().await, receiver: Receiver::start().await };
+        Self::on(TestDb::new().await, kind, contacts).await
+    }
+
+    /// The same on a database that may be restarted.
+    pub(crate) async fn on(db: TestDb, kind: Kind, contacts: usize) -> Self {
+        let project = Self { folder: folder(), kind, db, receiver: Receiver::start().await };
         project.declare("1s", "5s");
         project.write("segments/fintech.yaml", SEGMENT);
         project.write("campaigns/first.yaml", CAMPAIGN);
@@ -232,6 +236,47 @@ impl Project {
         assert_eq!(self.count("employees where outreach_sent_date is not null").await, contacts);
         self.run(&["audit"]).await.ended(0);
         self.run(&["plan", "--detailed-exitcode"]).await.ended(0);
+    }
+
+    /// What the provider holds, by what it took, is what the database says, to the last field.
+    pub(crate) async fn agrees_exactly(&self) {
+        let mut holds: BTreeMap<String, Value> = BTreeMap::new();
+        let mut entered: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for delivery in self.taken() {
+            if !seen.insert(delivery.key.clone()) {
+                assert_eq!(self.kind, Kind::Deduping, "delivered twice: {}", delivery.key);
+                continue;
+            }
+            match delivery.action.as_str() {
+                "withdraw" => {
+                    holds.remove(&delivery.email);
+                }
+                "enroll" => {
+                    entered.entry(delivery.email.clone()).or_default().insert(delivery.key);
+                    holds.insert(delivery.email, delivery.fields);
+                }
+                _ => {
+                    assert!(holds.insert(delivery.email, delivery.fields).is_some(), "an update of nobody");
+                }
+            }
+        }
+        assert!(entered.values().all(|keys| keys.len() == 1), "never twice: {entered:?}");
+        let known: Vec<(String, Value)> =
+            sqlx::query_as("select email, fields from outreach.enrollments where live order by email")
+                .fetch_all(self.db.pool())
+                .await
+                .unwrap();
+        assert_eq!(known.into_iter().collect::<BTreeMap<_, _>>(), holds);
+        let written: Vec<String> =
+            sqlx::query_scalar("select work_email from employees where campaign_number = 1")
+                .fetch_all(self.db.pool())
+                .await
+                .unwrap();
+        assert!(written.iter().all(|email| entered.contains_key(email)), "written back and never delivered");
+        assert!(holds.keys().all(|email| written.contains(email)), "held and not written back");
+        assert_eq!(self.receiver.complaints(), Vec::<String>::new());
+        self.run(&["audit"]).await.ended(0);
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum Behaviour {
     Hang {
         keep: bool,
     },
+    /// Keeps everything, and answers after a while.
+    Slow(std::time::Duration),
     /// Breaks the connection instead of answering.
     Drop {
         keep: bool,
@@ -183,6 +185,16 @@ async fn serve(mut stream: TcpStream, shared: &Shared) {
             let _ = stream.write_all(body.as_bytes()).await;
             let _ = stream.shutdown().await;
         }
+        Some(Answer::Later { after, body }) => {
+            tokio::time::sleep(after).await;
+            let head = format!(
+                "HTTP/1.1 200 Whatever\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.write_all(body.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
         // Until the other side gives up or dies.
         Some(Answer::Never) => while matches!(stream.read(&mut [0; 64]).await, Ok(n) if n > 0) {},
         None => {}
@@ -191,6 +203,7 @@ async fn serve(mut stream: TcpStream, shared: &Shared) {
 
 enum Answer {
     Send { status: u16, headers: String, body: String },
+    Later { after: std::time::Duration, body: String },
     Never,
 }
 
@@ -255,6 +268,11 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
             let answer = results(&all);
             state.kept.extend(items);
             Some(answer)
+        }
+        Behaviour::Slow(after) => {
+            let Answer::Send { body, .. } = results(&all) else { return None };
+            state.kept.extend(items);
+            Some(Answer::Later { after, body })
         }
         Behaviour::Hang { keep } => {
             state.kept.extend(items.into_iter().filter(|_| keep));
