@@ -130,7 +130,8 @@ impl Scenario {
         }
         for orphan in planner.orphans().await.unwrap() {
             let (name, enrolled, open) = (orphan.campaign, orphan.enrolled, orphan.open);
-            writeln!(self.said, "orphaned {name} #{}: {enrolled} enrolled, {open} open", orphan.number).unwrap();
+            writeln!(self.said, "orphaned {name} #{}: {enrolled} enrolled, {open} open", orphan.number)
+                .unwrap();
         }
     }
 

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 
-use crate::model::{
-    Campaign, FieldRef, Limits, Membership, OnLeave, OutreachType, Safety, State, WriteBack,
-};
+use crate::model::{Campaign, FieldRef, Limits, Membership, OnLeave, OutreachType, Safety, State, WriteBack};
 use crate::store::{Store, StoreError, sql};
 
 /// Remembers that the campaign is declared, under its present name and provider.
