@@ -16,6 +16,7 @@ mod secret;
 mod segment;
 mod stop;
 mod template;
+mod text;
 mod timing;
 mod verdict;
 
@@ -42,5 +43,6 @@ pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
 pub use stop::Stop;
 pub use template::{Template, TemplateError};
+pub use text::printable;
 pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

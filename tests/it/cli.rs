@@ -333,6 +333,58 @@ async fn people_get_answers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn explain_gives_every_reason_and_goes_on_where_it_cannot_tell() {
+    let project = Project::new(Kind::File, 2).await;
+    project.write(
+        "segments/faulty.yaml",
+        "segment: faulty\nwhere: { sql: \"1 / (length(e.full_name) - length(e.full_name)) > 0\" }\n",
+    );
+    let second = project.read(CAMPAIGN).replace("campaign: first", "campaign: second");
+    let second = second.replace("number: 1", "number: 2").replace("segment: fintech", "segment: faulty");
+    project.write("campaigns/second.yaml", &second);
+    project
+        .db
+        .execute(
+            "update employees set first_name = ' ', full_name = e'\\x1b[31mEve', reply_info_request = true
+                 where first_name = 'P1';
+             update companies set revenue = 7;
+             insert into outreach.suppressions (target, reason, source) values ('@c1.example', 'bounced', 'test')",
+        )
+        .await;
+    let rule = "    - company.revenue: { gte: 5 }\n";
+    project.write("segments/fintech.yaml", &format!("{}{rule}", project.read("segments/fintech.yaml")));
+    let explained = project.run(&["explain", "p1@c1.example"]).await.ended(0).stdout;
+    for line in [
+        "is not enrolled: replied",
+        "and: suppressed",
+        "and: a required field is not set",
+        "missing: employee.first_name is not set",
+        "cannot tell: division by zero",
+        "company.segment = \"Fintech\" is \"Fintech\"",
+        "company.revenue gte 5 is 7\n",
+        "�[31mEve",
+    ] {
+        assert!(explained.contains(line), "{line} is not in\n{explained}");
+    }
+    assert!(!explained.contains('\u{1b}'), "{explained}");
+    let json = project.run(&["explain", "p1@c1.example", "--format", "json"]).await.ended(0).json();
+    assert_eq!(json[0]["campaigns"][0]["skip"], "replied");
+    assert_eq!(json[0]["campaigns"][0]["further"], json!(["suppressed", "missing_field"]));
+
+    project.db.execute("update employees set reply_info_request = false, first_name = 'P1'; delete from outreach.suppressions").await;
+    project.run(&["apply", "--yes", "--only", "first"]).await.ended(0);
+    project
+        .db
+        .execute(
+            "update employees set reply_info_request = true, reply_bounce = true where first_name = 'P1'",
+        )
+        .await;
+    let leaves = project.run(&["explain", "p1@c1.example", "--campaign", "1"]).await.ended(0).stdout;
+    assert!(leaves.contains("will be withdrawn: bounced"), "{leaves}");
+    assert!(leaves.contains("and: replied") && leaves.contains("and: suppressed"), "{leaves}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_suppresses_stays_when_the_flag_is_lifted() {
     let project = Project::new(Kind::File, 2).await;
     project.db.execute("update employees set reply_bounce = true where first_name = 'P1'").await;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::output::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, count, paint};
-use crate::model::{Action, ActionKind, CampaignPlan, Plan, Skip};
+use crate::model::{Action, ActionKind, CampaignPlan, Plan, Skip, printable};
 
 /// The whole plan.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -113,10 +113,11 @@ fn action_lines(text: &mut String, action: &Action) {
         ActionKind::Update => (YELLOW, '~'),
         ActionKind::Withdraw => (RED, '-'),
     };
-    let who = if action.who.is_empty() { action.employee_id.to_string() } else { action.who.clone() };
-    let _ =
-        writeln!(text, "  {} {who} <{}> {}", paint(style, sign), action.email, paint(DIM, &action.reason));
+    let who = if action.who.is_empty() { action.employee_id.to_string() } else { printable(&action.who) };
+    let (email, reason) = (printable(&action.email), printable(&action.reason));
+    let _ = writeln!(text, "  {} {who} <{email}> {}", paint(style, sign), paint(DIM, reason));
     for change in &action.changes {
-        let _ = writeln!(text, "      {}: {} -> {}", change.field, change.old, change.new);
+        let line = format!("{}: {} -> {}", change.field, change.old, change.new);
+        let _ = writeln!(text, "      {}", printable(&line));
     }
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
-use crate::model::{ActionKind, Campaign, PushKey, PushState};
+use crate::model::{ActionKind, Campaign, PushKey, PushState, printable};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -283,7 +283,7 @@ pub async fn settle(
         .bind(outcomes.iter().map(|outcome| outcome.key.employee_id).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.key.ordinal).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.state.as_str()).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref()).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref().map(printable)).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.not_before).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.rendered.as_ref()).collect::<Vec<_>>())
         .bind(campaign.outreach_type.as_str())

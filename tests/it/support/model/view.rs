@@ -120,9 +120,11 @@ impl View<'_> {
             if !self.matched(person) || live || self.in_flight(id) {
                 continue;
             }
-            match self.objection(id, person) {
+            let against = self.objections(id, person);
+            match against.first() {
                 Some(skip) => {
-                    planned.skipped.insert(*id, skip);
+                    planned.skipped.insert(*id, *skip);
+                    planned.against.insert(*id, against);
                 }
                 None => passed.push((*id, person)),
             }
@@ -151,8 +153,8 @@ impl View<'_> {
         }
     }
 
-    /// The first reason against a contact that has nothing to do with how many there are.
-    fn objection(&self, id: &Uuid, person: &Person) -> Option<Skip> {
+    /// The reasons against a contact that have nothing to do with how many there are; the first one counts.
+    fn objections(&self, id: &Uuid, person: &Person) -> Vec<Skip> {
         let world = self.world;
         let address = person.address();
         let earlier = world.enrollments.get(&(self.campaign.number, *id));
@@ -167,7 +169,7 @@ impl View<'_> {
                 Skip::Refused,
             ),
             (address.is_empty(), Skip::NoAddress),
-            (!is_address(&address), Skip::InvalidAddress),
+            (!address.is_empty() && !is_address(&address), Skip::InvalidAddress),
             (person.unsubscribed, Skip::Unsubscribed),
             (person.bounced, Skip::Bounced),
             (person.replied, Skip::Replied),
@@ -180,7 +182,8 @@ impl View<'_> {
             (self.is_held(id, &address), Skip::DuplicateAddress),
         ]
         .into_iter()
-        .find_map(|(holds, skip)| holds.then_some(skip))
+        .filter_map(|(holds, skip)| holds.then_some(skip))
+        .collect()
     }
 
     fn held_out(&self, id: &Uuid) -> bool {
