@@ -2,13 +2,14 @@
 //!
 //! Operators declare segments (who) and campaigns (what, through which provider, how much) in YAML.
 //! A pass computes each audience in PostgreSQL, compares it with what the provider is known to
-//! hold, hands the difference over and writes back what was accepted.
+//! hold, hands the difference over and writes back what was accepted. The daemon makes a pass whenever
+//! something has changed.
 //!
 //! # The straight line
 //!
 //! ```text
 //! files -> Manifest -> audience SQL -> diff (in PostgreSQL) -> Plan -> guard -> pushes recorded -> provider -> settle and write back
-//!        validate |                          plan         |         |                   apply
+//!        validate |                          plan         |         |                   apply, run
 //! ```
 //!
 //! The commands are one path with different stopping points. [`reconcile::Planner`] runs the statement
@@ -26,6 +27,8 @@
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
 //! | [`intake`] | 3 | imports | guess at a cell, lose a row |
+//! | [`daemon`] | 4 | the loop: files, time and signals wake it; looks, then passes | keep anything that must survive |
+//! | [`web`] | 4 | whether the process is alive and ready | tell of contacts |
 //! | [`cli`] | 5 | a file a command | decide anything |
 //!
 //! A module imports from lower floors only, never from a neighbour on its own. `tests/it/tidy.rs`
@@ -44,7 +47,8 @@
 //!    suppressions by trigger, in the transaction that sets them.
 //! 3. *Written back if and only if accepted.* Outcome, enrollment and row change in one statement
 //!    (`store/pushes/settle.sql`).
-//! 4. *Limits hold across processes.* They are counted from recorded pushes, under the campaign's lease.
+//! 4. *Limits hold across processes.* They are counted from recorded pushes, by the database's clock
+//!    ([`store::DatabaseClock`]); plans are made and recorded one after the other, under a lease of their own.
 //! 5. *In doubt is never guessed at.* A claim whose lease ran out is settled by asking the provider
 //!    (`reconcile::recover`), or by a person.
 //!

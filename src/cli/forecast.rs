@@ -1,6 +1,7 @@
 //! `outreachd forecast`: what will be handed over when. Changes nothing.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 use clap::Args;
@@ -71,11 +72,7 @@ fn table(outlooks: &[Outlook<'_>]) -> String {
         let portions = match outlook {
             Ok((_, portions)) => portions,
             Err(message) => {
-                text.push_str(&format!(
-                    "{} {}: cannot tell: {message}\n",
-                    paint(RED, "unknown"),
-                    campaign.name
-                ));
+                let _ = writeln!(text, "{} {}: cannot tell: {message}", paint(RED, "unknown"), campaign.name);
                 continue;
             }
         };

@@ -168,7 +168,7 @@ fn say(number: i32, trigger: &str, result: &Result<Applied, ReconcileError>) {
         }
         Err(ReconcileError::Stopping) => info!(campaign = number, "stopped between two batches"),
         Err(error) => {
-            warn!(campaign = number, trigger, code = error.code(), error = error.chain(), "pass failed")
+            warn!(campaign = number, trigger, code = error.code(), error = error.chain(), "pass failed");
         }
     }
 }

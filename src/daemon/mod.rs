@@ -71,7 +71,7 @@ pub struct Daemon<'a> {
 }
 
 enum Done {
-    Looked(Looked),
+    Looked(Box<Looked>),
     Reported(Result<(), StoreError>),
 }
 
@@ -113,7 +113,7 @@ impl Daemon<'_> {
                 let Some((number, trigger)) = board.start(Instant::now()) else { break };
                 let (world, declared) = (&world, files.declared.clone());
                 running.push(Box::pin(async move {
-                    Done::Looked(look::look(world, &declared, number, &trigger, false).await)
+                    Done::Looked(Box::new(look::look(world, &declared, number, &trigger, false).await))
                 }));
                 looks += 1;
             }

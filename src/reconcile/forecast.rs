@@ -44,7 +44,9 @@ pub fn forecast(campaign: &Campaign, waiting: &Waiting, now: DateTime<Utc>, days
         if campaign.day_start(at) > day {
             day = campaign.day_start(at);
             used = 0;
-            domains.iter_mut().for_each(|kind| kind.today = 0);
+            for kind in &mut domains {
+                kind.today = 0;
+            }
         }
         let age = first.map_or(0, |first| campaign.days_between(first, at));
         let room = campaign.limits.on_day(age).map_or(i64::MAX, |limit| (i64::from(limit) - used).max(0));

@@ -154,7 +154,13 @@ impl Turn<'_> {
         }
         match rates::take(self.context.store, &self.campaign.provider, per_minute, RATE_PATIENCE).await? {
             Some(wait) => {
-                sleep(wait).await;
+                let end = Instant::now() + wait;
+                while Instant::now() < end {
+                    if self.context.stop.is_asked() {
+                        return Err(ReconcileError::Stopping);
+                    }
+                    sleep(held::POLL.min(end - Instant::now())).await;
+                }
                 Ok(())
             }
             None => Err(ReconcileError::RateSpent(self.campaign.provider.clone())),

@@ -82,7 +82,7 @@ pub async fn acquire(
     .await
     .map_err(StoreError::on("take a lease"))?;
     let wanted = AtomicBool::new(false);
-    Ok(ours.then(|| Lease { name, token, holder, length, good_until, wanted }))
+    Ok(ours.then_some(Lease { name, token, holder, length, good_until, wanted }))
 }
 
 /// Puts the end off; false when somebody else has taken over.

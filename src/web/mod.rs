@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::model::Health;
 
 /// The loop comes round at least every ten seconds.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// Serves until dropped; an error is the listener's own.
 pub async fn serve(listener: TcpListener, health: Health) -> std::io::Result<()> {

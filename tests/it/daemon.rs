@@ -323,6 +323,33 @@ async fn three_replicas_share_the_work_and_replace_each_other() {
     project.agrees(20).await;
 }
 
+/// One call a minute, whoever makes it; a stop does not wait for the minute to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_called_no_more_often_than_it_allows() {
+    let project = Project::new(Kind::Deduping, 6).await;
+    brisk(&project, "");
+    let text = project.read("outreach.yaml");
+    project.write("outreach.yaml", &text.replace("batch: 2 }", "batch: 2, per_minute: 1 }"));
+    let second =
+        project.read("campaigns/first.yaml").replace("first", "second").replace("number: 1", "number: 2");
+    project.write("campaigns/second.yaml", &second.replace("second_name", "first_name"));
+    let daemons = [project.start(&["run"]), project.start(&["run"])];
+    project.receiver.requests(1).await;
+    until("the second call waits", || async {
+        project.count("outreach.rates where next_at > now() + interval '70 seconds'").await == 1
+    })
+    .await;
+    for daemon in daemons {
+        stopped(daemon).await.ended(0);
+    }
+    assert_eq!(project.receiver.batches(), [2]);
+    assert_eq!(
+        project.count("outreach.pushes where state = 'claimed'").await,
+        0,
+        "nothing was claimed to wait"
+    );
+}
+
 /// A daemon that is killed is replaced within fifteen seconds at the default lease.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_take_over_waits_for_the_lease_and_no_longer() {

@@ -15,6 +15,7 @@ mod manifest;
 mod migrate;
 mod model;
 mod provider;
+mod rates;
 mod segment;
 mod soak;
 mod support;

@@ -83,7 +83,7 @@ async fn story(root: &Path, window: &Window) -> anyhow::Result<String> {
 }
 
 async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapters) -> anyhow::Result<String> {
-    world::reset(&store).await?;
+    world::reset(store).await?;
     let report = migrate::run(store).await?;
     let tables = report.added.iter().filter(|addition| addition.kind == "table").count();
     say(&format!(
@@ -112,7 +112,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
             dry_run: false,
             rejects: None,
         };
-        reports.push(import(&store, &request, &SystemClock, &|_| ()).await?);
+        reports.push(import(store, &request, &SystemClock, &|_| ()).await?);
     }
     say(&imported(&reports))?;
 
@@ -137,7 +137,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     ))?;
 
     let demo = Demo { root, manifest: &manifest, store, holder: Uuid::new_v4() };
-    let before = world::rows(&store).await?;
+    let before = world::rows(store).await?;
     chapter.open("Plan", "plan", "What apply would do, and why. Nothing has happened yet.")?;
     say(&plan::plan_text(&demo.plan(SHOWN, true).await?))?;
 
@@ -156,11 +156,11 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     )?;
     let mut shown = Vec::new();
     for campaign in [12, 14, 20, 30] {
-        shown.extend(world::enrolled(&store, campaign).await?.into_iter().take(1));
+        shown.extend(world::enrolled(store, campaign).await?.into_iter().take(1));
     }
-    let after = world::rows(&store).await?;
+    let after = world::rows(store).await?;
     say(&changed(&before, &after, &shown))?;
-    for (contact, reason) in world::refused(&store).await? {
+    for (contact, reason) in world::refused(store).await? {
         say(&format!("\nRefused ({}), so nothing is written:\n", reason.unwrap_or_default()))?;
         say(&changed(&before, &after, &[contact]))?;
     }
@@ -184,12 +184,12 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     for (campaign, skip, reply) in
         [(12, 0, Reply::Unsubscribe), (12, 1, Reply::InfoRequest), (30, 0, Reply::Bounce)]
     {
-        if let Some(contact) = world::enrolled(&store, campaign).await?.into_iter().nth(skip) {
-            world::reply(&store, contact, reply).await?;
+        if let Some(contact) = world::enrolled(store, campaign).await?.into_iter().nth(skip) {
+            world::reply(store, contact, reply).await?;
             replied.push(contact);
         }
     }
-    let before = world::rows(&store).await?;
+    let before = world::rows(store).await?;
     for part in demo.plan(SHOWN, false).await?.campaigns.iter().filter(|part| part.changes() > 0) {
         say(&plan::campaign_text(part))?;
     }
@@ -200,12 +200,12 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
         "An unsubscribe or a bounce always goes out, whatever the guard's limits are.",
     )?;
     demo.apply().await?;
-    let after = world::rows(&store).await?;
+    let after = world::rows(store).await?;
     say(&format!("\n{}", changed(&before, &after, &replied)))?;
 
     chapter.open("Audit", "audit", "Each promise is a query that lists what would break it.")?;
     for invariant in INVARIANTS {
-        let found = violations(&store, invariant, audit::SHOWN).await?;
+        let found = violations(store, invariant, audit::SHOWN).await?;
         say(&audit::text(invariant, &found))?;
         if !found.is_empty() {
             return Err(Coded::error(Exit::Failed, "a promise is broken: that is a fault of outreachd"));
@@ -226,7 +226,7 @@ struct Demo<'a> {
 impl Demo<'_> {
     fn context(&self) -> Context<'_> {
         Context {
-            store: &self.store,
+            store: self.store,
             manifest: self.manifest,
             clock: &SystemClock,
             root: self.root,

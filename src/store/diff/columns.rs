@@ -1,5 +1,7 @@
 //! SQL expressions over one contact (`e`, `c`): what the provider gets of it, and whether it can.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 use crate::audience::{Bind, Binds, column};
@@ -88,8 +90,11 @@ impl<'a> Values<'a> {
 
     /// `e.first_name as value_0, ...`, each with a comma before it.
     pub(super) fn select(&self) -> String {
-        let columns = self.columns.iter().enumerate();
-        columns.map(|(index, (from, _))| format!(",\n    {} as value_{index}", column(from))).collect()
+        let mut text = String::new();
+        for (index, (from, _)) in self.columns.iter().enumerate() {
+            let _ = write!(text, ",\n    {} as value_{index}", column(from));
+        }
+        text
     }
 
     /// True when every field that must be set is.
@@ -111,7 +116,7 @@ impl<'a> Values<'a> {
     pub(super) fn hash(&self, alias: &str, binds: &mut Binds) -> String {
         let mut values = format!("{alias}.work_email");
         for index in 0..self.columns.len() {
-            values.push_str(&format!(", {alias}.value_{index}"));
+            let _ = write!(values, ", {alias}.value_{index}");
         }
         format!("hash_record_extended(row({values}), {})", binds.add(Bind::Int(self.seed)))
     }
