@@ -218,6 +218,11 @@ pub struct CampaignPlan {
 }
 
 impl CampaignPlan {
+    /// Whether its figures say anything: false when the audience could not be read, or is not asked about.
+    pub fn is_told(&self) -> bool {
+        self.blocked.as_ref().is_none_or(Blocked::can_be_approved)
+    }
+
     pub const fn changes(&self) -> i64 {
         self.enroll + self.update + self.withdraw
     }
@@ -253,4 +258,11 @@ pub struct Plan {
     pub campaigns: Vec<CampaignPlan>,
     pub orphaned: Vec<Orphan>,
     pub totals: Totals,
+}
+
+impl Plan {
+    /// Campaigns that the totals know nothing of.
+    pub fn untold(&self) -> i64 {
+        self.campaigns.iter().filter(|part| !part.is_told()).count() as i64
+    }
 }

@@ -179,7 +179,12 @@ async fn what_cannot_be_read_is_never_shown_as_nothing_to_do() {
     for arguments in [&["plan"][..], &["plan", "--detailed-exitcode"], &["apply", "--yes"]] {
         let unknown = project.run(arguments).await.ended(3);
         assert!(unknown.stdout.contains("cannot tell: division by zero"), "{unknown:?}");
+        assert!(unknown.stdout.contains("+ ? enroll   ~ ? update   - ? withdraw   = ? keep"), "{unknown:?}");
     }
+    let plan = project.run(&["plan"]).await.ended(3).stdout;
+    assert!(plan.contains("= 0 keep   and what 1 untold campaign would do"), "{plan}");
+    let plan = project.run(&["plan", "--format", "markdown"]).await.ended(3).stdout;
+    assert!(plan.contains("| ? | ? | ? | ? |") && plan.contains("and what 1 untold campaign would do"), "{plan}");
     let plan = project.run(&["plan", "--format", "json"]).await.ended(3).json();
     assert_eq!(plan["campaigns"][0]["blocked"]["guard"], "query_failed");
     let approved = project.run(&["apply", "--yes", "--approve", "first"]).await.ended(3);
@@ -330,6 +335,17 @@ async fn people_get_answers() {
     project.run(&["history"]).await.ended(0);
     let audit = project.run(&["audit", "--format", "json"]).await.ended(0).json();
     assert!(audit.as_array().unwrap().iter().all(|promise| promise["holds"] == true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_says_against_a_comparison_stands_at_its_line() {
+    let project = Project::new(Kind::File, 1).await;
+    let rule = "    - any:\n        - employee.position: { is_set: true, matches: \"[\" }\n";
+    project.write("segments/fintech.yaml", &format!("{}{rule}", project.read("segments/fintech.yaml")));
+    project.run(&["validate"]).await.ended(0);
+    let found = project.run(&["validate", "--database"]).await.ended(65);
+    assert!(found.stderr.contains("segments/fintech.yaml:6:55"), "{}", found.stderr);
+    assert!(found.stderr.contains("brackets [] not balanced"), "{}", found.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::session::Session;
 use super::{Exit, Globals, output};
-use crate::model::{Blocked, Campaign, CampaignPlan, Plan};
+use crate::model::{Campaign, Plan};
 use crate::reconcile::{Planner, total};
 
 pub(super) use text::{campaign as campaign_text, plan as plan_text};
@@ -68,8 +68,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         }
     }
     // What could not be read is not nothing to do, whoever asks.
-    let told = |plan: &CampaignPlan| plan.blocked.as_ref().is_none_or(Blocked::can_be_approved);
-    if !plan.campaigns.iter().all(told) {
+    if plan.untold() > 0 {
         return Ok(Exit::HeldBack);
     }
     let changes = plan.campaigns.iter().any(|plan| plan.changes() > 0 || plan.blocked.is_some());
@@ -86,7 +85,7 @@ pub(super) async fn make<'a>(
     let mut plans = Vec::with_capacity(campaigns.len());
     for campaign in campaigns {
         let mut plan = planner.campaign(campaign, samples).await?;
-        if funnel && plan.blocked.as_ref().is_none_or(Blocked::can_be_approved) {
+        if funnel && plan.is_told() {
             plan.funnel = planner.funnel(campaign).await?;
         }
         plans.push(plan);

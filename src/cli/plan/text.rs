@@ -29,12 +29,11 @@ pub(crate) fn plan(plan: &Plan) -> String {
         );
     }
     let totals = plan.totals;
-    let _ = write!(
-        text,
-        "\n{} {}",
-        paint(BOLD, "Total:"),
-        counts(totals.enroll, totals.update, totals.withdraw, totals.keep)
-    );
+    let figures = [totals.enroll, totals.update, totals.withdraw, totals.keep];
+    let _ = write!(text, "\n{} {}", paint(BOLD, "Total:"), counts(figures.map(Some)));
+    if plan.untold() > 0 {
+        let _ = write!(text, "   {}", paint(RED, format!("and what {} would do", count(plan.untold(), "untold campaign"))));
+    }
     if totals.blocked > 0 {
         let _ = write!(text, "   {}", paint(RED, format!("{} blocked", totals.blocked)));
     }
@@ -42,10 +41,12 @@ pub(crate) fn plan(plan: &Plan) -> String {
     text
 }
 
-fn counts(enroll: i64, update: i64, withdraw: i64, keep: i64) -> String {
-    let part = |style, sign, n: i64, word| {
-        let text = format!("{sign} {n} {word}");
-        if n == 0 { paint(DIM, text) } else { paint(style, text) }
+/// `None` is a figure that nobody can tell.
+fn counts([enroll, update, withdraw, keep]: [Option<i64>; 4]) -> String {
+    let part = |style, sign, n: Option<i64>, word| match n {
+        None => paint(RED, format!("{sign} ? {word}")),
+        Some(0) => paint(DIM, format!("{sign} 0 {word}")),
+        Some(n) => paint(style, format!("{sign} {n} {word}")),
     };
     [
         part(GREEN, '+', enroll, "enroll"),
@@ -62,7 +63,7 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
         "{} {}\n  {}\n",
         paint(BOLD, &part.campaign),
         paint(DIM, format!("#{} -> {}", part.number, part.provider)),
-        counts(part.enroll, part.update, part.withdraw, part.keep),
+        counts([part.enroll, part.update, part.withdraw, part.keep].map(|n| part.is_told().then_some(n))),
     );
     if let Some(blocked) = &part.blocked {
         let _ = writeln!(text, "  {} {}", paint(RED, "blocked:"), blocked.message);
