@@ -33,8 +33,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         output::write("No pass has been made yet.\n")?;
         return Ok(Exit::Done);
     }
-    let headings =
-        ["started", "campaign", "trigger", "plan", "accepted", "refused", "put off", "in doubt", "outcome"];
+    let headings = [
+        "started", "took", "campaign", "trigger", "files", "plan", "accepted", "refused", "put off",
+        "in doubt", "outcome",
+    ];
     let rows: Vec<Vec<String>> = entries.iter().map(row).collect();
     output::write(&output::table(&headings, &rows))?;
     for entry in entries.iter().filter(|entry| entry.message.is_some()) {
@@ -53,8 +55,11 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
 fn row(entry: &Entry) -> Vec<String> {
     vec![
         entry.started_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        took(entry),
         entry.campaign.clone(),
         entry.trigger.clone(),
+        // As git shortens it; without git, what was declared.
+        entry.git_revision.clone().unwrap_or_else(|| entry.manifest_digest.chars().take(8).collect()),
         format!("+{} ~{} -{} ={}", entry.enroll, entry.update, entry.withdraw, entry.keep),
         entry.accepted.to_string(),
         entry.refused.to_string(),
@@ -62,4 +67,14 @@ fn row(entry: &Entry) -> Vec<String> {
         entry.in_doubt.to_string(),
         entry.outcome.clone(),
     ]
+}
+
+fn took(entry: &Entry) -> String {
+    let Some(finished) = entry.finished_at else { return String::new() };
+    let milliseconds = (finished - entry.started_at).num_milliseconds().max(0);
+    if milliseconds < 10_000 {
+        format!("{}.{:02} s", milliseconds / 1000, milliseconds % 1000 / 10)
+    } else {
+        format!("{} s", milliseconds / 1000)
+    }
 }

@@ -63,7 +63,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let asked = Asked::new()?;
     let served = async {
         match listener {
-            Some(listener) => web::serve(listener, health).await,
+            Some(listener) => web::serve(listener, health.clone()).await,
             None => std::future::pending().await,
         }
     };
@@ -73,6 +73,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             fault.context("the listener failed")?;
             anyhow::bail!("the listener ended by itself");
         }
+        () = database.look_after(&health) => anyhow::bail!("nobody looks after the private database any more"),
     };
     database.store.close().await;
     Ok(match ended {

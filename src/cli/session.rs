@@ -9,11 +9,13 @@ use uuid::Uuid;
 use super::exit::Coded;
 use super::{Exit, Globals, output};
 use crate::manifest::{self, Manifest};
-use crate::model::{Campaign, Clock as _, Project, Stop};
+use crate::model::{Campaign, Clock as _, Health, Project, Stop};
 use crate::provider::resolve_secret;
 use crate::reconcile::Context;
 use crate::store::embedded::Embedded;
 use crate::store::{DatabaseClock, Store, migrate, pauses};
+
+const LOOK_AFTER_EVERY: Duration = Duration::from_secs(2);
 
 /// A database, and the private server if it is ours.
 pub(super) struct Database {
@@ -49,6 +51,20 @@ impl Database {
             migrate::run(&store).await?;
         }
         Ok(Self { store, embedded: Some(embedded) })
+    }
+
+    /// Looks after a private server for ever: one that has crashed is started again.
+    pub(super) async fn look_after(&self, health: &Health) {
+        let Some(embedded) = &self.embedded else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(LOOK_AFTER_EVERY).await;
+            if health.wanting().is_none() {
+                continue;
+            }
+            if let Err(error) = tokio::task::block_in_place(|| embedded.revive()) {
+                tracing::warn!(%error, "the private PostgreSQL does not start again");
+            }
+        }
     }
 
     /// As [`Database::open`], and the tables are there.
@@ -142,15 +158,40 @@ fn is_named(campaign: &Campaign, name: &str) -> bool {
 /// The checked files, or an error after every diagnostic has been shown.
 pub(super) fn load(root: &Path) -> anyhow::Result<Manifest> {
     let loaded = manifest::load(root);
+    check_place(root)?;
     match loaded.manifest {
         Some(manifest) => Ok(manifest),
         None => {
             super::validate::show(&loaded.diagnostics);
             let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-            Err(Coded::error(
-                Exit::InvalidFiles,
-                format!("{} in the declared files", output::count(errors as i64, "error")),
-            ))
+            Err(invalid(root, errors))
         }
     }
+}
+
+/// How many errors there are, and what may be behind them.
+pub(super) fn invalid(root: &Path, errors: usize) -> anyhow::Error {
+    let missing = if root.join(manifest::PROJECT_FILE).exists() {
+        String::new()
+    } else {
+        format!("; there is no {}, which declares the providers", manifest::PROJECT_FILE)
+    };
+    let message = format!("{} in the declared files{missing}", output::count(errors as i64, "error"));
+    Coded::error(Exit::InvalidFiles, message)
+}
+
+/// Nothing is declared in a wrong folder, and a database must not be made in one.
+pub(super) fn check_place(root: &Path) -> anyhow::Result<()> {
+    let names = [manifest::PROJECT_FILE, manifest::SEGMENTS, manifest::CAMPAIGNS];
+    if !root.is_dir() || names.iter().any(|name| root.join(name).exists()) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is no project folder: there is no {}, no {}/ and no {}/; name the folder with -C",
+        root.display(),
+        names[0],
+        names[1],
+        names[2]
+    );
+    Err(Coded::error(Exit::InvalidFiles, message))
 }

@@ -42,6 +42,7 @@ struct Facts {
 }
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    super::session::check_place(&globals.root)?;
     let loaded = manifest::load(&globals.root);
     if loaded.manifest.is_none() {
         validate::show(&loaded.diagnostics);
@@ -54,7 +55,9 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         ));
     };
     let database = Database::migrated(globals, Some(project)).await?;
-    let manifest = loaded.manifest.unwrap_or_default();
+    let Some(manifest) = loaded.manifest else {
+        return without_files(&database, arguments.format).await;
+    };
     let facts = gather(&database, &manifest).await?;
     if arguments.format == Format::Json {
         output::json(&as_json(&manifest, &facts))?;
@@ -62,6 +65,48 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         output::write(&as_text(&manifest, &facts))?;
     }
     Ok(Exit::Done)
+}
+
+/// What the database alone knows: the files that declare the campaigns cannot be read.
+async fn without_files(database: &Database, format: Format) -> anyhow::Result<Exit> {
+    let store = &database.store;
+    let now = DatabaseClock::read(store).await?.now();
+    let known = campaigns::known(store).await?;
+    let numbers: Vec<i32> = known.iter().map(|(number, _)| *number).collect();
+    let figures = status::campaigns(store, &numbers).await?;
+    let daemons = daemons::alive(store, now - SILENCE).await?;
+    if format == Format::Json {
+        let campaigns: Vec<_> = known
+            .iter()
+            .map(|(number, name)| {
+                json!({
+                    "campaign": name,
+                    "number": number,
+                    "figures": figures.iter().find(|figure| figure.number == *number),
+                })
+            })
+            .collect();
+        output::json(&json!({ "campaigns": campaigns, "daemons": daemons }))?;
+        return Ok(Exit::InvalidFiles);
+    }
+    let rows: Vec<Vec<String>> = known
+        .into_iter()
+        .filter_map(|(number, name)| {
+            let figure = figures.iter().find(|figure| figure.number == number)?;
+            Some(vec![
+                name,
+                number.to_string(),
+                figure.enrolled.to_string(),
+                figure.put_off.to_string(),
+                figure.in_doubt.to_string(),
+                last_pass(figure, now),
+            ])
+        })
+        .collect();
+    let headings = ["campaign", "#", "enrolled", "put off", "in doubt", "last pass"];
+    output::write(&output::table(&headings, &rows))?;
+    output::write(&daemons_text(&daemons, "", now))?;
+    Ok(Exit::InvalidFiles)
 }
 
 async fn gather(database: &Database, manifest: &Manifest) -> Result<Facts, StoreError> {
@@ -192,28 +237,11 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
             output::count(orphan.open, "open push")
         ));
     }
-    for daemon in &facts.daemons {
-        let revision =
-            daemon.git_revision.as_ref().map_or_else(String::new, |revision| format!(", git {revision}"));
-        let stale =
-            if daemon.manifest_digest == manifest.digest { "" } else { ", with other files than these" };
-        line(format!(
-            "daemon {}:{} since {}, seen {}{revision}{stale}",
-            daemon.host,
-            daemon.pid,
-            daemon.started_at.format("%Y-%m-%d %H:%M UTC"),
-            ago(facts.now, daemon.seen_at)
-        ));
-        if !daemon.restart_for.is_empty() {
-            line(format!("  {} to apply {}", paint(YELLOW, "restart it"), daemon.restart_for.join(", ")));
-        }
-        for problem in daemon.diagnostics.as_array().into_iter().flatten().filter_map(Value::as_str) {
-            line(format!("  it could not take the files:\n{problem}"));
-        }
-    }
-    if facts.daemons.is_empty() {
-        line("no daemon runs on this database".to_owned());
-    }
+    text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
     if !facts.in_doubt.is_empty() {
         line(format!("\n{}", paint(RED, "In doubt: nobody knows whether these arrived")));
         for push in &facts.in_doubt {
@@ -233,6 +261,36 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
     text
 }
 
+fn daemons_text(daemons: &[Daemon], digest: &str, now: DateTime<Utc>) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
+    for daemon in daemons {
+        let revision =
+            daemon.git_revision.as_ref().map_or_else(String::new, |revision| format!(", git {revision}"));
+        let stale = if daemon.manifest_digest == digest { "" } else { ", with other files than these" };
+        line(format!(
+            "daemon {}:{} since {}, seen {}{revision}{stale}",
+            daemon.host,
+            daemon.pid,
+            daemon.started_at.format("%Y-%m-%d %H:%M UTC"),
+            ago(now, daemon.seen_at)
+        ));
+        if !daemon.restart_for.is_empty() {
+            line(format!("  {} to apply {}", paint(YELLOW, "restart it"), daemon.restart_for.join(", ")));
+        }
+        for problem in daemon.diagnostics.as_array().into_iter().flatten().filter_map(Value::as_str) {
+            line(format!("  it could not take the files:\n{problem}"));
+        }
+    }
+    if daemons.is_empty() {
+        line("no daemon runs on this database".to_owned());
+    }
+    text
+}
+
 fn local(campaign: &Campaign, instant: DateTime<Utc>) -> String {
     instant.with_timezone(&campaign.timezone).format("%a %Y-%m-%d %H:%M %Z").to_string()
 }
@@ -243,14 +301,6 @@ fn key(push: &InDoubt) -> PushKey {
 
 fn row(campaign: &Campaign, figure: &CampaignStatus, facts: &Facts) -> Vec<String> {
     let ended = figure.replied + figure.bounced + figure.unsubscribed + figure.finished + figure.withdrawn;
-    let last = match (&figure.last_outcome, figure.last_at) {
-        (Some(outcome), Some(at)) => {
-            let message =
-                figure.last_message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
-            format!("{outcome} {}{message}", ago(facts.now, at))
-        }
-        _ => "never".to_owned(),
-    };
     let state = match facts.pause_of(campaign) {
         Some(_) => "paused".to_owned(),
         None => format!("{:?}", campaign.state).to_lowercase(),
@@ -265,8 +315,19 @@ fn row(campaign: &Campaign, figure: &CampaignStatus, facts: &Facts) -> Vec<Strin
         figure.failed.to_string(),
         figure.put_off.to_string(),
         figure.in_doubt.to_string(),
-        last,
+        last_pass(figure, facts.now),
     ]
+}
+
+fn last_pass(figure: &CampaignStatus, now: DateTime<Utc>) -> String {
+    match (&figure.last_outcome, figure.last_at) {
+        (Some(outcome), Some(at)) => {
+            let message =
+                figure.last_message.as_ref().map_or_else(String::new, |message| format!(": {message}"));
+            format!("{outcome} {}{message}", ago(now, at))
+        }
+        _ => "never".to_owned(),
+    }
 }
 
 fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {

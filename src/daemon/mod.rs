@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::{Instant, sleep_until};
@@ -33,13 +33,16 @@ use crate::manifest::Diagnostic;
 use crate::model::{Clock as _, Health, Project, Stop};
 use crate::reconcile::{ReconcileError, in_rank};
 use crate::store::daemons::{self, Daemon as Sign};
-use crate::store::{DatabaseClock, Store, StoreError};
+use crate::store::{DatabaseClock, Store, StoreError, history};
 
 /// Events of one deed, such as `git pull`, come within this of each other.
 const QUIET: Duration = Duration::from_millis(100);
 /// A deed without end is looked at after this.
 const LONGEST_DEED: Duration = Duration::from_millis(500);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+const TIDY_EVERY: Duration = Duration::from_hours(6);
+/// Passes that found nothing to do are worth a month.
+const IDLE_PASSES_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// What a person or the system asks of the running process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +105,7 @@ impl Daemon<'_> {
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut looks = 0;
         let mut sign_at = Instant::now();
+        let mut tidy_at = Instant::now();
         let mut poll_at = Instant::now() + files.declared.manifest.project.daemon.poll_files_every;
         info!(campaigns = files.declared.manifest.campaigns.len(), holder = %self.holder, "running");
 
@@ -161,10 +165,14 @@ impl Daemon<'_> {
             }
             if sign_at <= Instant::now() {
                 sign_at = Instant::now() + SIGN_OF_LIFE;
+                let tidies = tidy_at <= Instant::now();
+                if tidies {
+                    tidy_at = Instant::now() + TIDY_EVERY;
+                }
                 let sign = self.sign(&files.declared, &started, started_at);
-                running.push(Box::pin(
-                    async move { Done::Reported(report(self.store, self.clock, sign).await) },
-                ));
+                running.push(Box::pin(async move {
+                    Done::Reported(report(self.store, self.clock, sign, tidies).await)
+                }));
             }
         };
         if let Err(error) = daemons::leave(self.store, self.holder).await {
@@ -260,8 +268,17 @@ async fn settle(watch: &Watch) {
     while Instant::now() < end && tokio::time::timeout(QUIET, watch.event()).await.is_ok() {}
 }
 
-async fn report(store: &Store, clock: &DatabaseClock, mut sign: Sign) -> Result<(), StoreError> {
+async fn report(
+    store: &Store,
+    clock: &DatabaseClock,
+    mut sign: Sign,
+    tidies: bool,
+) -> Result<(), StoreError> {
     clock.adjust(store).await?;
     sign.seen_at = clock.now();
-    daemons::report(store, &sign).await
+    daemons::report(store, &sign).await?;
+    if tidies {
+        history::forget_idle(store, sign.seen_at - IDLE_PASSES_KEPT).await?;
+    }
+    Ok(())
 }

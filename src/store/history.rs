@@ -105,6 +105,20 @@ pub async fn finish(
     .map_err(StoreError::on("write down how the pass ended"))
 }
 
+/// Forgets passes of long ago that found nothing to do; those that did something are kept.
+pub async fn forget_idle(store: &Store, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    sql::query(
+        "delete from outreach.reconciles
+         where started_at < $1 and outcome = 'done'
+           and enroll + update + withdraw + accepted + refused + retry + in_doubt = 0",
+    )
+    .bind(before)
+    .execute(store)
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(StoreError::on("forget old passes"))
+}
+
 /// One line of `history`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
 pub struct Entry {

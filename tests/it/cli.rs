@@ -1,6 +1,7 @@
 //! The commands as people and scripts see them: exit codes, answers, and what never leaks into them.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
@@ -101,6 +102,26 @@ async fn exit_codes_say_what_happened() {
     project.start_on(empty.url(), &["migrate"]).finish().await.ended(0);
     project.start_on(empty.url(), &plan).finish().await.ended(0);
 
+    project.db.execute("update employees set campaign_number = 99 where first_name = 'P1'").await;
+    project.db.execute("update employees set outreach_type = null where first_name = 'P2'").await;
+    let broken = project.run(&["audit"]).await.ended(1).stdout;
+    assert!(broken.contains("accepted by campaign 1 and written back as 99"), "{broken}");
+    assert!(broken.contains("without date or type"), "{broken}");
+    project.db.execute("update employees set campaign_number = 1, outreach_type = 'sales'").await;
+    project.run(&["audit"]).await.ended(0);
+    // A limit that is declared later says nothing of the day on which it was; on the next one it holds.
+    edit(&project, CAMPAIGN, "type: sales", "type: sales\nlimits: { per_day: 2 }");
+    project.run(&["apply", "--yes"]).await.ended(0);
+    project.run(&["audit"]).await.ended(0);
+    project.db.execute("update outreach.campaigns set limits_since = '2020-01-01'").await;
+    let broken = project.run(&["audit"]).await.ended(1).stdout;
+    assert!(
+        broken.contains("BROKEN daily_limit_held") && broken.contains("3 contacts enrolled on"),
+        "{broken}"
+    );
+    edit(&project, CAMPAIGN, "limits: { per_day: 2 }", "description: none");
+    project.run(&["apply", "--yes"]).await.ended(0);
+
     project.db.execute("update outreach.enrollments set ordinal = 7; delete from outreach.pushes").await;
     let broken = project.run(&["audit"]).await.ended(1);
     assert!(broken.stdout.contains("BROKEN ledger_agrees"), "{}", broken.stdout);
@@ -118,6 +139,10 @@ async fn exit_codes_say_what_happened() {
 async fn a_reviewed_plan_is_applied_or_refused_with_what_changed() {
     let project = Project::new(Kind::File, 3).await;
     project.run(&["plan", "--out", "plan.json"]).await.ended(0);
+    let mode = std::fs::metadata(project.path().join("plan.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds addresses");
+    let piped = project.run(&["plan", "--out", "/dev/stderr"]).await.ended(0).stderr;
+    assert!(piped.starts_with("{\"format_version\":1,"), "{piped}");
     let plan: Value = serde_json::from_str(&project.read("plan.json")).unwrap();
     assert_eq!(plan["campaigns"][0]["actions"].as_array().unwrap().len(), 3);
     project.add_contacts(10, 2).await;
@@ -184,7 +209,10 @@ async fn what_cannot_be_read_is_never_shown_as_nothing_to_do() {
     let plan = project.run(&["plan"]).await.ended(3).stdout;
     assert!(plan.contains("= 0 keep   and what 1 untold campaign would do"), "{plan}");
     let plan = project.run(&["plan", "--format", "markdown"]).await.ended(3).stdout;
-    assert!(plan.contains("| ? | ? | ? | ? |") && plan.contains("and what 1 untold campaign would do"), "{plan}");
+    assert!(
+        plan.contains("| ? | ? | ? | ? |") && plan.contains("and what 1 untold campaign would do"),
+        "{plan}"
+    );
     let plan = project.run(&["plan", "--format", "json"]).await.ended(3).json();
     assert_eq!(plan["campaigns"][0]["blocked"]["guard"], "query_failed");
     let approved = project.run(&["apply", "--yes", "--approve", "first"]).await.ended(3);
@@ -335,6 +363,20 @@ async fn people_get_answers() {
     project.run(&["history"]).await.ended(0);
     let audit = project.run(&["audit", "--format", "json"]).await.ended(0).json();
     assert!(audit.as_array().unwrap().iter().all(|promise| promise["holds"] == true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_no_project_is_said_so_before_a_database_is_made() {
+    let folder = crate::support::folder();
+    for arguments in [&["validate"][..], &["plan"], &["apply", "--yes"], &["status"]] {
+        let lost = Running::start(folder.path(), &[], arguments).finish().await.ended(65);
+        assert!(lost.stderr.contains("no outreach.yaml, no segments/ and no campaigns/"), "{}", lost.stderr);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let project = Project::new(Kind::File, 1).await;
+    std::fs::remove_file(project.path().join("outreach.yaml")).unwrap();
+    let lost = project.run(&["plan"]).await.ended(65);
+    assert!(lost.stderr.contains("there is no outreach.yaml"), "{}", lost.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,7 +76,7 @@ async fn what_changes_is_followed_and_a_bad_file_stops_nothing() {
     // A bad file: what runs goes on, and everybody is told.
     project.write("campaigns/first.yaml", &format!("{text}priorty: 3\n"));
     until("the diagnostics", || async {
-        let status = project.run(&["status"]).await.ended(0);
+        let status = project.run(&["status"]).await.ended(65);
         status.stdout.contains("there is no key `priorty`") && status.stderr.contains("priorty")
     })
     .await;
@@ -236,6 +236,40 @@ async fn it_says_whether_it_is_alive_and_ready() {
     }
     enrolls(&project, 1).await;
     stopped(daemon).await.ended(0);
+}
+
+/// The private database of a project without a URL: the daemon starts it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_database_that_crashes_is_started_again() {
+    let project = Project::new(Kind::File, 0).await;
+    brisk(&project, "");
+    let start = |arguments: &[&str]| Running::start(project.path(), &[], arguments);
+    let import = async |n: u32| {
+        project.write("companies.csv", "company_name,tin,segment\nAcme,7701000001,Fintech\n");
+        project.write(
+            "employees.csv",
+            &format!("company_tin,first_name,work_email\n7701000001,P{n},p{n}@acme.example\n"),
+        );
+        start(&["import", "companies", "companies.csv"]).finish().await.ended(0);
+        start(&["import", "employees", "employees.csv"]).finish().await.ended(0);
+    };
+    let daemon = start(&["run"]);
+    until("the server", || async { !project.read(".outreachd/pg/data/postmaster.pid").is_empty() }).await;
+    import(1).await;
+    until("the first contact", || async { project.taken().len() == 1 }).await;
+    let pid = project.read(".outreachd/pg/data/postmaster.pid");
+    let pid = rustix::process::Pid::from_raw(pid.lines().next().unwrap().parse().unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::QUIT).unwrap();
+    until("the next server", || async {
+        let file = project.read(".outreachd/pg/data/postmaster.pid");
+        file.lines().next().is_some_and(|line| line != pid.as_raw_nonzero().to_string())
+            && file.contains("ready")
+    })
+    .await;
+    import(2).await;
+    until("the second contact", || async { project.taken().len() == 2 }).await;
+    stopped(daemon).await.ended(0);
+    assert!(project.enrolled().values().all(|times| *times == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,11 @@ pub(crate) fn plan(plan: &Plan) -> String {
     let figures = [totals.enroll, totals.update, totals.withdraw, totals.keep];
     let _ = write!(text, "\n{} {}", paint(BOLD, "Total:"), counts(figures.map(Some)));
     if plan.untold() > 0 {
-        let _ = write!(text, "   {}", paint(RED, format!("and what {} would do", count(plan.untold(), "untold campaign"))));
+        let _ = write!(
+            text,
+            "   {}",
+            paint(RED, format!("and what {} would do", count(plan.untold(), "untold campaign")))
+        );
     }
     if totals.blocked > 0 {
         let _ = write!(text, "   {}", paint(RED, format!("{} blocked", totals.blocked)));

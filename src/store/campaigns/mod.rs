@@ -67,6 +67,14 @@ pub async fn left_at(
     .map_err(StoreError::on("look who holds the campaign's contacts"))
 }
 
+/// Numbers and names of every campaign that was ever looked at.
+pub async fn known(store: &Store) -> Result<Vec<(i32, String)>, StoreError> {
+    sql::query_as("select number, name from outreach.campaigns order by number")
+        .fetch_all(store)
+        .await
+        .map_err(StoreError::on("list the campaigns"))
+}
+
 /// Campaigns with live enrollments or open pushes that no file declares any more.
 pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<Vec<Orphan>, StoreError> {
     let rows: Vec<(i32, String, i64, i64)> = sql::query_as(

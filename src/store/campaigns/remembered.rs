@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::types::Json;
 
 use crate::model::{Campaign, FieldRef, Limits, Membership, OnLeave, OutreachType, Safety, State, WriteBack};
@@ -12,15 +13,18 @@ use crate::store::{Store, StoreError, sql};
 pub async fn remember(store: &Store, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
     let write_back: BTreeMap<String, &str> =
         campaign.write_back.iter().map(|write| (write.field.to_string(), write.value.as_str())).collect();
+    let limits = json!({ "limits": campaign.limits, "timezone": campaign.timezone.name() });
     sql::query(
         "insert into outreach.campaigns as c
-             (number, name, provider, declared_at, served_tick, outreach_type, write_back)
-         values ($1, $2, $3, $4, $4, $5, $6)
+             (number, name, provider, declared_at, served_tick, outreach_type, write_back, limits, limits_since)
+         values ($1, $2, $3, $4, $4, $5, $6, $7, '-infinity')
          on conflict (number) do update
              set name = excluded.name, provider = excluded.provider, declared_at = excluded.declared_at,
-                 outreach_type = excluded.outreach_type, write_back = excluded.write_back
-             where (c.name, c.provider, c.outreach_type, c.write_back)
-                 is distinct from (excluded.name, excluded.provider, excluded.outreach_type, excluded.write_back)",
+                 outreach_type = excluded.outreach_type, write_back = excluded.write_back,
+                 limits = excluded.limits,
+                 limits_since = case when c.limits = excluded.limits then c.limits_since else $4 end
+             where (c.name, c.provider, c.outreach_type, c.write_back, c.limits) is distinct from
+                 (excluded.name, excluded.provider, excluded.outreach_type, excluded.write_back, excluded.limits)",
     )
     .bind(campaign.number)
     .bind(&campaign.name)
@@ -28,6 +32,7 @@ pub async fn remember(store: &Store, campaign: &Campaign, now: DateTime<Utc>) ->
     .bind(now)
     .bind(campaign.outreach_type.as_str())
     .bind(Json(write_back))
+    .bind(limits)
     .execute(store)
     .await
     .map(|_| ())

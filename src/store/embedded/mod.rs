@@ -136,6 +136,18 @@ impl Embedded {
         &self.options.dir
     }
 
+    /// Starts the server again if it has gone, as after a crash. Blocks, as [`Embedded::start`] does.
+    pub fn revive(&self) -> Result<(), EmbeddedError> {
+        let dir = &self.options.dir;
+        let setup = lock_file(dir, "setup.lock")?;
+        setup.lock().doing("lock", dir.join("setup.lock"))?;
+        let cluster = Cluster { dir, account: &self.account, profile: self.options.profile };
+        if cluster.is_running() && cluster.wait_until_ready() {
+            return Ok(());
+        }
+        cluster.start(&self.programs)
+    }
+
     /// Leaves the server; the last one out stops it, unless it lingers.
     pub fn stop(mut self) -> Result<(), EmbeddedError> {
         self.release()
