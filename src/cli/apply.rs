@@ -159,7 +159,7 @@ pub(super) fn applied_text(applied: &Applied) -> String {
     };
     line(GREEN, applied.recovered.accepted, "of an earlier pass found at the provider");
     line(GREEN, settled.accepted, "accepted");
-    line(RED, settled.refused, "refused");
+    line(RED, settled.refused, "refused: `outreachd explain ADDRESS` says why");
     line(YELLOW, settled.retry, &put_off(applied.put_off_until));
     line(RED, settled.in_doubt + applied.recovered.in_doubt, "in doubt, see `outreachd status`");
     line(YELLOW, applied.stopped, "stopped before they left");

@@ -55,26 +55,29 @@ enum LogFormat {
     Json,
 }
 
+/// In the help of each command its own options come first.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// Project folder: where outreach.yaml, segments/ and campaigns/ are.
-    #[arg(short = 'C', long = "directory", global = true, default_value = ".", value_name = "DIR")]
+    #[arg(short = 'C', long = "directory", global = true, help_heading = EVERYWHERE, default_value = ".", value_name = "DIR")]
     root: PathBuf,
     /// Database to use; without it (here, in the environment, in outreach.yaml) a private one is run.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
     /// Say less.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for every statement.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     verbose: u8,
     /// How the log is written.
-    #[arg(long, global = true, env = "OUTREACHD_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "OUTREACHD_LOG_FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
     /// No colour, even on a terminal.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_color: bool,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct Arguments {
     /// The push's key, as `status` shows it.
     key: PushKey,
     /// The provider has it: enroll and write back.
-    #[arg(long, conflicts_with = "not_arrived", required_unless_present = "not_arrived")]
+    #[arg(long, conflicts_with = "not_arrived")]
     arrived: bool,
     /// The provider does not have it: the next apply hands it over.
     #[arg(long)]
@@ -22,6 +22,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if !arguments.arrived && !arguments.not_arrived {
+        let message = "say how it is: --arrived when the provider has it, --not-arrived when it has not";
+        return Err(Coded::error(Exit::Usage, message));
+    }
     let session = Session::open(globals).await?;
     let key = arguments.key;
     let campaign = match session.campaign(&key.campaign.to_string()) {

@@ -119,7 +119,7 @@ pub fn load_sources<P: Into<String>, T: Into<String>>(files: impl IntoIterator<I
 
 fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -> Loaded {
     // A file that cannot be read may declare anything: names are not called unknown for it.
-    let mut complete = diagnostics.is_empty();
+    let mut complete = !diagnostics.iter().any(Diagnostic::is_error);
     let mut sources = Vec::new();
     let mut budget = budget::Budget::default();
     for (path, text) in texts {

@@ -74,8 +74,8 @@ reasons! {
     Skip {
         /// Was in this campaign before: it is never entered a second time.
         AlreadyContacted => "already_contacted", "already contacted by this campaign";
-        /// The provider refused it and nothing about the contact has changed since.
-        Refused => "refused", "refused by the provider";
+        /// The provider refused it, or its fields could not be made, and nothing about it has changed since.
+        Refused => "refused", "refused by the provider or for its fields";
         NoAddress => "no_address", "no address";
         InvalidAddress => "invalid_address", "invalid address";
         Unsubscribed => "unsubscribed", "unsubscribed";

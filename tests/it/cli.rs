@@ -99,7 +99,8 @@ async fn exit_codes_say_what_happened() {
     let empty = TestDb::empty().await;
     let unprepared = project.start_on(empty.url(), &["plan"]).finish().await.ended(1);
     assert!(unprepared.stderr.contains("outreachd migrate"), "{}", unprepared.stderr);
-    project.start_on(empty.url(), &["migrate"]).finish().await.ended(0);
+    let migrated = project.start_on(empty.url(), &["migrate"]).finish().await.ended(0).stdout;
+    assert!(migrated.contains("+ table public.employees\n") && migrated.lines().count() < 60, "{migrated}");
     project.start_on(empty.url(), &plan).finish().await.ended(0);
 
     project.db.execute("update employees set campaign_number = 99 where first_name = 'P1'").await;
@@ -346,7 +347,8 @@ async fn people_get_answers() {
     assert_eq!(doubts.len(), 2, "the second batch");
     let status = project.run(&["status"]).await.ended(0);
     assert!(doubts.iter().all(|key| status.stdout.contains(key)), "{}", status.stdout);
-    project.run(&["resolve", &doubts[0]]).await.ended(64);
+    let unsaid = project.run(&["resolve", &doubts[0]]).await.ended(64);
+    assert!(unsaid.stderr.contains("--not-arrived when it has not"), "{}", unsaid.stderr);
     project.run(&["resolve", "1:nobody:1", "--arrived"]).await.ended(64);
     project.run(&["resolve", &format!("1:{id}:1"), "--arrived"]).await.ended(64);
     project.run(&["resolve", &doubts[0], "--arrived"]).await.ended(0);
@@ -354,6 +356,13 @@ async fn people_get_answers() {
     project.quiet().await;
     project.agrees(5).await;
 
+    // As a process leaves it that is killed.
+    let dies = "update outreach.reconciles set outcome = 'running', finished_at = null
+                where id = (select id from outreach.reconciles order by started_at desc limit 1)";
+    project.db.execute(dies).await;
+    project.run(&["apply", "--yes"]).await.ended(0);
+    assert_eq!(project.count("outreach.reconciles where outcome = 'running'").await, 0);
+    assert_eq!(project.count("outreach.reconciles where message like 'the process ended%'").await, 1);
     let history = project.run(&["history", "first", "--format", "json"]).await.ended(0).json();
     let oldest = history.as_array().unwrap().last().unwrap();
     assert_eq!(

@@ -191,6 +191,19 @@ fn a_missing_folder_or_project_file_is_an_empty_manifest() {
 }
 
 #[test]
+fn what_looks_like_a_declaration_and_is_not_read_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("campaigns/archive")).unwrap();
+    for name in ["segments.YAML", "campaigns/one.YAML", "campaigns/.hidden.YML", "campaigns/notes.txt"] {
+        std::fs::write(folder.path().join(name), "x: [").unwrap();
+    }
+    let loaded = manifest::load(folder.path());
+    let said: Vec<_> = loaded.diagnostics.iter().map(|found| (found.file.as_str(), found.code)).collect();
+    assert_eq!(said, [("campaigns/archive", "not-read"), ("campaigns/one.YAML", "not-read")]);
+    assert!(loaded.manifest.is_some());
+}
+
+#[test]
 fn a_later_finding_is_placed_in_its_file() {
     let segment = "segment: a\nwhere:\n  all:\n    - sql: \"c.nope > 0\"\n";
     let manifest = project(segment, CAMPAIGN).manifest.unwrap();
