@@ -74,6 +74,9 @@ create table outreach.pushes (
     -- knows that this one's holder is gone.
     token           bigint,
     reconcile_id    uuid not null,
+    -- Its place in the plan. Claims go along it: contacts whose rows lie side by side are written back
+    -- together, which on a large table costs a third of writing them in any other order.
+    place           bigint not null default 0,
     recorded_at     timestamptz not null,
     handed_at       timestamptz,
     settled_at      timestamptz,
@@ -81,10 +84,11 @@ create table outreach.pushes (
     answer          text,
     primary key (employee_id, campaign_number, ordinal),
     constraint pushes_settled check ((settled_at is not null) = (state in ('accepted', 'refused')))
-) with (fillfactor = 85);
--- Never twice: at most one unsettled push of a contact in a campaign. Its predicate leaves out `state`,
--- so that a claim stays an update in place.
+) with (fillfactor = 45); -- A claim changes every row of a page at once, in place.
+-- Never twice: at most one unsettled push of a contact in a campaign. Its predicate, as that of the next,
+-- leaves out `state`, so that a claim stays an update in place.
 create unique index pushes_one_open on outreach.pushes (campaign_number, employee_id) where settled_at is null;
+create index pushes_due on outreach.pushes (campaign_number, place) where settled_at is null;
 
 -- Companies whose status a campaign's `write_back` changed for as long as somebody of theirs is enrolled.
 create table outreach.companies_in_flight (

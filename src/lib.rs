@@ -23,6 +23,7 @@
 //! | [`model`] | 0 | the nouns as plain values; field catalog; clock | I/O, SQL, YAML |
 //! | [`manifest`] | 1 | files to a checked manifest, or every diagnostic at once | ask a database, a provider or the clock |
 //! | [`audience`] | 1 | a segment as SQL text and binds; its explain tree | run anything |
+//! | [`reply`] | 1 | a mail to what it says and whom it answers | I/O; panic, whatever the mail |
 //! | [`store`] | 2 | all SQL: migrations, diff, pushes, leases, private server | decide who is contacted |
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
@@ -66,5 +67,6 @@ pub mod manifest;
 pub mod model;
 pub mod provider;
 pub mod reconcile;
+pub mod reply;
 pub mod store;
 pub mod web;

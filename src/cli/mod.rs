@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod classify;
 mod demo;
 mod exit;
 mod explain;
@@ -125,6 +126,8 @@ enum Command {
     Segment(segment::Arguments),
     /// Import companies or employees from CSV or JSON Lines.
     Import(import::Arguments),
+    /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
+    Classify(classify::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -224,6 +227,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
         Command::Segment(arguments) => segment::run(globals, &arguments).await,
         Command::Import(arguments) => import::run(globals, &arguments).await,
+        Command::Classify(arguments) => classify::run(globals, &arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

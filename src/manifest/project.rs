@@ -151,7 +151,7 @@ fn provider(
             let dir = raw.dir.as_deref().unwrap_or("outbox");
             (
                 ProviderKind::File { dir: folder(findings, &child(pointer, "dir"), dir)? },
-                raw.batch.unwrap_or(500),
+                raw.batch.unwrap_or(2000),
                 None,
             )
         }

@@ -15,6 +15,7 @@ mod plan;
 mod push;
 mod recover;
 mod render;
+mod wait;
 
 use std::future::Future;
 use std::path::Path;
@@ -204,6 +205,9 @@ async fn plan_and_record<'a>(
     };
     let recorded = plan.record(campaign, &planned, what, pass, planner).await?;
     info!(campaign = campaign.number, run.id = %pass.id, pushes = recorded, "recorded");
+    if recorded >= pushes::MANY {
+        pushes::take_statistics(context.store).await?;
+    }
     Ok(planned)
 }
 

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::render::FieldRenderer;
+use super::wait::{backoff, bounded};
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
@@ -99,49 +100,72 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
-        let Self { context, campaign, account, .. } = self;
-        let to = destination(campaign);
+        let mut unsettled: Vec<Outcome> = Vec::new();
         loop {
-            if context.stop.is_asked() {
-                return Ok(Ended::Stopping);
+            let ended = if self.context.stop.is_asked() {
+                Some(Ended::Stopping)
+            } else if self.account.lease.is_wanted() {
+                Some(Ended::Yielded)
+            } else {
+                None
+            };
+            if let Some(ended) = ended {
+                pushed.settled += self.settle(&unsettled).await?;
+                return Ok(ended);
             }
-            if account.lease.is_wanted() {
-                return Ok(Ended::Yielded);
+            // While one batch is settled the next one is handed over: neither waits for the other.
+            let (done, handed) = tokio::join!(self.settle(&unsettled), self.next_batch());
+            pushed.settled += done?;
+            let handed = handed?;
+            pushed.stopped += handed.dropped;
+            unsettled = handed.outcomes;
+            if let Some(message) = handed.misconfigured {
+                pushed.settled += self.settle(&unsettled).await?;
+                let provider = self.campaign.provider.clone();
+                return Err(ReconcileError::Misconfigured { provider, message });
             }
-            // Before the claim: what is claimed is handed over at once, or a stop could come in between.
-            self.wait_for_rate().await?;
-            let now = context.clock.now();
-            let batch =
-                pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
-                    .await?;
-            pushed.stopped += batch.dropped;
-            if batch.pushes.is_empty() {
-                if batch.dropped > 0 || self.wait_for_due().await? {
-                    continue;
-                }
+            if unsettled.is_empty() && handed.dropped == 0 && !self.wait_for_due().await? {
                 return Ok(Ended::Through);
             }
-            let call = Call { provider: account.provider.as_ref(), to: &to, lease: &account.lease };
-            let handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
-            let now = context.clock.now();
-            let done = pushes::settle(context.store, campaign, &account.lease, now, &handed.outcomes).await?;
-            info!(
-                campaign = campaign.number,
-                accepted = done.accepted,
-                refused = done.refused,
-                retry = done.retry,
-                in_doubt = done.in_doubt,
-                "settled"
-            );
-            if done.total() < handed.outcomes.len() as i64 {
-                return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
-            }
-            pushed.settled += done;
-            self.account_for(&handed).await?;
-            if let Some(message) = handed.misconfigured {
-                return Err(ReconcileError::Misconfigured { provider: campaign.provider.clone(), message });
-            }
         }
+    }
+
+    /// Claims the pushes of one provider call and hands them over.
+    async fn next_batch(&self) -> Result<Handed, ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        // Before the claim: what is claimed is handed over at once, or a stop could come in between.
+        self.wait_for_rate().await?;
+        let now = context.clock.now();
+        let batch =
+            pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
+                .await?;
+        let to = destination(campaign);
+        let call = Call { provider: account.provider.as_ref(), to: &to, lease: &account.lease };
+        let mut handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
+        handed.dropped = batch.dropped;
+        self.account_for(&handed).await?;
+        Ok(handed)
+    }
+
+    async fn settle(&self, outcomes: &[Outcome]) -> Result<Settled, ReconcileError> {
+        if outcomes.is_empty() {
+            return Ok(Settled::default());
+        }
+        let Self { context, campaign, account, .. } = self;
+        let done =
+            pushes::settle(context.store, campaign, &account.lease, context.clock.now(), outcomes).await?;
+        info!(
+            campaign = campaign.number,
+            accepted = done.accepted,
+            refused = done.refused,
+            retry = done.retry,
+            in_doubt = done.in_doubt,
+            "settled"
+        );
+        if done.total() < outcomes.len() as i64 {
+            return Err(ReconcileError::LeaseLost(account.lease.name.clone()));
+        }
+        Ok(done)
     }
 
     /// Waits for the account's next call if one is due.
@@ -220,6 +244,8 @@ impl Call<'_> {
 
 struct Handed {
     outcomes: Vec<Outcome>,
+    /// Pushes that a stop took back before.
+    dropped: i64,
     /// The provider stops here; its pushes go back without having burned an attempt.
     misconfigured: Option<String>,
     calls: u32,
@@ -233,8 +259,13 @@ async fn hand_over(
     pushes: Vec<Claimed>,
     now: DateTime<Utc>,
 ) -> Result<Handed, ReconcileError> {
-    let mut handed =
-        Handed { outcomes: Vec::with_capacity(pushes.len()), misconfigured: None, calls: 0, come_back: None };
+    let mut handed = Handed {
+        outcomes: Vec::with_capacity(pushes.len()),
+        dropped: 0,
+        misconfigured: None,
+        calls: 0,
+        come_back: None,
+    };
     let mut items = Vec::with_capacity(pushes.len());
     let mut attempts = Vec::with_capacity(pushes.len());
     for push in pushes {
@@ -357,37 +388,4 @@ fn outcome(
         }
     };
     Outcome { key, action, state, answer, not_before, rendered, doubted, counts }
-}
-
-/// A provider may ask for a day at most: one that asks for years has made a mistake.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
-
-fn bounded(wait: Duration) -> TimeDelta {
-    TimeDelta::from_std(wait.min(LONGEST_WAIT)).unwrap_or(TimeDelta::hours(24))
-}
-
-/// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each batch.
-fn backoff(attempts: i16, salt: u128) -> Duration {
-    let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
-    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backing_off_doubles_up_to_an_hour() {
-        assert_eq!(backoff(1, 0), Duration::from_millis(500));
-        assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
-        assert!(backoff(3, 999) < backoff(3, 1));
-    }
-
-    #[test]
-    fn nobody_is_put_off_for_more_than_a_day() {
-        assert_eq!(bounded(Duration::from_secs(7)), TimeDelta::seconds(7));
-        assert_eq!(bounded(Duration::MAX), TimeDelta::hours(24));
-    }
 }

@@ -316,7 +316,8 @@ async fn three_replicas_share_the_work_and_replace_each_other() {
     let mut daemons = vec![start(), start(), start()];
     enrolls(&project, 12).await;
     assert!(project.enrolled().values().all(|times| *times == 1));
-    assert_eq!(status(&project).await["daemons"].as_array().unwrap().len(), 3);
+    until("three daemons", || async { status(&project).await["daemons"].as_array().unwrap().len() == 3 })
+        .await;
 
     // Whoever has the batch dies with it.
     project.receiver.script([Behaviour::Hang { keep: true }]);

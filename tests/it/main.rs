@@ -5,6 +5,7 @@
 mod audience;
 mod cases;
 mod chaos;
+mod classify;
 mod cli;
 mod crash;
 mod daemon;

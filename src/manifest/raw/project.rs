@@ -82,7 +82,7 @@ pub(in crate::manifest) struct RawFile {
     pub kind: Option<String>,
     /// The folder, below the project folder. `outbox` unless given.
     pub dir: Option<String>,
-    /// Largest number of items in one write. 500 unless given.
+    /// Largest number of items in one write. 2000 unless given.
     #[schemars(range(min = 1, max = 10_000))]
     pub batch: Option<u32>,
 }

@@ -46,6 +46,12 @@ fn set_value(from: &FieldRef) -> String {
     }
 }
 
+/// Whether a text has anything but blanks in it. Mostly its first character tells, at a tenth of the cost.
+fn has_text(text: &str) -> String {
+    let first = format!("ascii({text})");
+    format!("({first} between 33 and 126 or {first} between 161 and 5759 or btrim({text}, {BLANKS}) <> '')")
+}
+
 /// Whether a field counts as unset for one contact.
 pub fn is_unset(from: &FieldRef) -> String {
     format!("({} is null)", set_value(from))
@@ -102,7 +108,7 @@ impl<'a> Values<'a> {
         let required = self.columns.iter().enumerate().filter(|(_, (_, required))| *required);
         let tests: Vec<String> = required
             .map(|(index, (from, _))| match from.field.kind {
-                Kind::Text | Kind::Json => format!("btrim({alias}.value_{index}::text, {BLANKS}) <> ''"),
+                Kind::Text | Kind::Json => has_text(&format!("{alias}.value_{index}::text")),
                 _ => format!("{alias}.value_{index} is not null"),
             })
             .collect();

@@ -66,7 +66,7 @@ from (
         row_number() over (partition by p.skip is null{partition} order by {sort}) as place
     from {previous} p
 ) r{join}",
-                    columns = self.ranked_columns(),
+                    columns = self.ranked_columns("p"),
                 ),
             ));
             previous = name;
@@ -129,10 +129,13 @@ left join (
         layers
     }
 
-    pub(super) fn ranked_columns(&self) -> String {
-        let mut text = "p.employee_id, p.company_id, p.email, p.ordinal, p.source_hash".to_owned();
+    /// What the layers carry of a contact.
+    pub(super) fn ranked_columns(&self, from: &str) -> String {
+        let mut text = ["employee_id", "company_id", "email", "ordinal", "source_hash"]
+            .map(|name| format!("{from}.{name}"))
+            .join(", ");
         for (index, _) in self.sort_keys().enumerate() {
-            let _ = write!(text, ", p.sort_{index}");
+            let _ = write!(text, ", {from}.sort_{index}");
         }
         text
     }
@@ -148,11 +151,11 @@ left join (
         select employee_id, row_number() over (partition by email order by {sort}) as place
         from judged
         where skip is null and email in (
-            select email from judged group by email having count(*) filter (where skip is null) > 1
+            select email from judged where skip is null group by email having count(*) > 1
         )
     ) t where place > 1
 ) twin on twin.employee_id = p.employee_id",
-            columns = self.ranked_columns(),
+            columns = self.ranked_columns("p"),
         )
     }
 }

@@ -341,7 +341,7 @@ left join (
         ];
         let reasons = self.reasons("skip", &reasons.map(|(condition, skip)| (condition, skip.code())));
         format!(
-            "select f.*, {reasons}
+            "select {columns}, {reasons}
 from moving f
 left join (
     select distinct employee_id from {elsewhere} where campaign_number <> all ({tolerated})
@@ -360,6 +360,7 @@ left join (
     ) u group by email
 ) h on h.email = f.email
 where f.matched and not f.live and not f.in_flight",
+            columns = self.ranked_columns("f"),
             elsewhere = ELSEWHERE.replace("{OPEN}", OPEN),
             holds = self.holds_address("status"),
         )

@@ -21,7 +21,8 @@ impl Steps<'_> {
     null::jsonb as detail
 from (
     select action, reason,
-        hash_record_extended(row(action, employee_id, email, ordinal, reason, source_hash), 1) as hash
+        hashtextextended(email, hashtextextended(reason,
+            hashint4extended(ordinal, uuid_hash_extended(employee_id, source_hash)))) as hash
     from actions
 ) a group by action
 union all
@@ -54,7 +55,7 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
                 let limit = binds.add(Bind::Int(limit));
                 let kind = |action: &str| {
                     format!(
-                        "(select * from actions where action = '{action}' order by email, employee_id limit {limit})"
+                        "(select * from actions where action = '{action}' order by email collate \"C\", employee_id limit {limit})"
                     )
                 };
                 format!("({} union all {} union all {})", kind("enroll"), kind("update"), kind("withdraw"))
@@ -75,7 +76,7 @@ from {from} a
 left join public.employees e on e.id = a.employee_id
 left join public.companies c on c.id = e.company_id
 left join outreach.enrollments n on n.employee_id = a.employee_id and n.campaign_number = {number}
-order by a.action, a.email, a.employee_id",
+order by a.action, a.email collate \"C\", a.employee_id",
             fields = columns::plain_fields(self.campaign, binds),
             inputs = columns::template_inputs(self.campaign),
         )
@@ -92,13 +93,13 @@ order by a.action, a.email, a.employee_id",
         format!(
             "insert into outreach.pushes (
     employee_id, campaign_number, ordinal, action, provider, company_id, email, reason,
-    fields, inputs, source_hash, reconcile_id, recorded_at
+    fields, inputs, source_hash, reconcile_id, place, recorded_at
 )
 select
     a.employee_id, {number}, a.ordinal, a.action, {provider}, a.company_id, a.email, a.reason,
     case when a.action = 'withdraw' then '{{}}'::jsonb else {fields} end,
     case when a.action = 'withdraw' then null else {inputs} end,
-    a.source_hash, {reconcile}, {now}
+    a.source_hash, {reconcile}, row_number() over (), {now}
 from actions a
 left join public.employees e on e.id = a.employee_id
 left join public.companies c on c.id = e.company_id

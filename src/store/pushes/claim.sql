@@ -41,7 +41,7 @@ due as (
       and p.state in ('recorded', 'retry')
       and (p.not_before is null or p.not_before <= $4)
       and (j.is_stopped or p.action = any (w.actions))
-    order by p.employee_id
+    order by p.place
     limit $5
     for update of p
 ),

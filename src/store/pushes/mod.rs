@@ -54,6 +54,19 @@ pub struct Batch {
     pub dropped: i64,
 }
 
+/// From here on the planner's guess of a table that it has no statistics of costs more than taking them.
+pub const MANY: u64 = 10_000;
+
+/// Takes statistics after many pushes were recorded: without them each claim would read and sort all that are
+/// open. A role that may not is warned by the server, and waits for the server's own look.
+pub async fn take_statistics(store: &Store) -> Result<(), StoreError> {
+    sql::query("analyze outreach.pushes (campaign_number, state, place, not_before, settled_at)")
+        .execute(store)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::on("take statistics of the pushes"))
+}
+
 /// What may go out now. Withdrawals always may, and a person's pause holds beside this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gate {
