@@ -14,8 +14,10 @@ mod project;
 mod rule;
 mod secret;
 mod segment;
+mod sql_clause;
 mod stop;
 mod template;
+mod text;
 mod timing;
 mod verdict;
 
@@ -40,7 +42,9 @@ pub use project::{DaemonSettings, DatabaseSettings, Defaults, Project, ProviderK
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
+pub use sql_clause::{SqlClauseError, check_sql};
 pub use stop::Stop;
 pub use template::{Template, TemplateError};
+pub use text::printable;
 pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

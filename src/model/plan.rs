@@ -74,8 +74,8 @@ reasons! {
     Skip {
         /// Was in this campaign before: it is never entered a second time.
         AlreadyContacted => "already_contacted", "already contacted by this campaign";
-        /// The provider refused it and nothing about the contact has changed since.
-        Refused => "refused", "refused by the provider";
+        /// The provider refused it, or its fields could not be made, and nothing about it has changed since.
+        Refused => "refused", "refused by the provider or for its fields";
         NoAddress => "no_address", "no address";
         InvalidAddress => "invalid_address", "invalid address";
         Unsubscribed => "unsubscribed", "unsubscribed";
@@ -218,6 +218,11 @@ pub struct CampaignPlan {
 }
 
 impl CampaignPlan {
+    /// Whether its figures say anything: false when the audience could not be read, or is not asked about.
+    pub fn is_told(&self) -> bool {
+        self.blocked.as_ref().is_none_or(Blocked::can_be_approved)
+    }
+
     pub const fn changes(&self) -> i64 {
         self.enroll + self.update + self.withdraw
     }
@@ -229,6 +234,8 @@ pub struct Orphan {
     pub campaign: String,
     pub number: i32,
     pub enrolled: i64,
+    /// Pushes that are not settled.
+    pub open: i64,
 }
 
 /// Sums over all campaigns.
@@ -251,4 +258,11 @@ pub struct Plan {
     pub campaigns: Vec<CampaignPlan>,
     pub orphaned: Vec<Orphan>,
     pub totals: Totals,
+}
+
+impl Plan {
+    /// Campaigns that the totals know nothing of.
+    pub fn untold(&self) -> i64 {
+        self.campaigns.iter().filter(|part| !part.is_told()).count() as i64
+    }
 }
