@@ -83,7 +83,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let mut expected = BTreeMap::new();
     if reviewed.is_some() || !arguments.yes {
         let mut planner = Planner::open(&context).await?;
-        let plan = plan::make(&mut planner, &campaigns, 5, reviewed.is_none()).await?;
+        let plan = plan::make(&context, &mut planner, &campaigns, 5, reviewed.is_none()).await?;
         drop(planner);
         match &reviewed {
             Some(reviewed) => compare(reviewed, &plan)?,

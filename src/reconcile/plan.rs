@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 use sha2::{Digest as _, Sha256};
-use sqlx::{Connection as _, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, Connection as _, Postgres, Transaction};
 
 use super::action::action;
 use super::forecast::Waiting;
@@ -29,6 +29,25 @@ pub struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// Opens a snapshot. Dropping the planner leaves no trace.
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
+        let transaction = Self::begin(context, None).await?;
+        let (manifest, as_of) = (context.manifest, context.clock.now());
+        Ok(Self { manifest, transaction, as_of, wants: HashMap::new() })
+    }
+
+    /// A second planner on this one's snapshot, to ask both at the same time.
+    pub async fn twin(&mut self, context: &Context<'a>) -> Result<Self, ReconcileError> {
+        let snapshot: String = sql::query_scalar("select pg_export_snapshot()")
+            .fetch_one(&mut *self.transaction)
+            .await
+            .map_err(StoreError::on("share the plan's snapshot"))?;
+        let transaction = Self::begin(context, Some(&snapshot)).await?;
+        Ok(Self { manifest: self.manifest, transaction, as_of: self.as_of, wants: HashMap::new() })
+    }
+
+    async fn begin(
+        context: &Context<'a>,
+        snapshot: Option<&str>,
+    ) -> Result<Transaction<'static, Postgres>, ReconcileError> {
         let doing = "open a snapshot for the plan";
         let timeout = context.manifest.project.database.statement_timeout;
         let mut transaction = context.store.begin().await.map_err(StoreError::on(doing))?;
@@ -36,6 +55,14 @@ impl<'a> Planner<'a> {
             .execute(&mut *transaction)
             .await
             .map_err(StoreError::on(doing))?;
+        if let Some(snapshot) = snapshot {
+            // The server's own word, of digits and hyphens; the command takes no values.
+            let text = format!("set transaction snapshot '{}'", snapshot.replace('\'', ""));
+            sql::query(AssertSqlSafe(text))
+                .execute(&mut *transaction)
+                .await
+                .map_err(StoreError::on(doing))?;
+        }
         let timeout = timeout.map_or(600_000, |span| span.approximate().as_millis());
         // The sums of a large audience in memory, without what would make a small server swap.
         sql::query(
@@ -46,12 +73,7 @@ impl<'a> Planner<'a> {
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
-        Ok(Self {
-            manifest: context.manifest,
-            transaction,
-            as_of: context.clock.now(),
-            wants: HashMap::new(),
-        })
+        Ok(transaction)
     }
 
     pub const fn as_of(&self) -> chrono::DateTime<Utc> {

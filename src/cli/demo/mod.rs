@@ -239,7 +239,7 @@ impl Demo<'_> {
     async fn plan(&self, samples: i64, funnel: bool) -> anyhow::Result<Plan> {
         let context = self.context();
         let mut planner = Planner::open(&context).await?;
-        plan::make(&mut planner, &in_rank(&self.manifest.campaigns), samples, funnel).await
+        plan::make(&context, &mut planner, &in_rank(&self.manifest.campaigns), samples, funnel).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {

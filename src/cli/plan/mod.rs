@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use super::session::Session;
 use super::{Exit, Globals, output};
 use crate::model::{Campaign, Plan};
-use crate::reconcile::{Planner, total};
+use crate::reconcile::{Context, Planner, total};
 
 pub(super) use text::{campaign as campaign_text, plan as plan_text};
 
@@ -52,7 +52,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let context = session.context();
     let mut planner = Planner::open(&context).await?;
     let samples = if arguments.format == Format::Json { 0 } else { i64::from(arguments.show) };
-    let plan = make(&mut planner, &campaigns, samples, true).await?;
+    let plan = make(&context, &mut planner, &campaigns, samples, true).await?;
     if let Some(path) = &arguments.out {
         let failed = || format!("could not write the plan to {}", path.display());
         // A pipe or a terminal is written to as it is; a file appears whole or not at all.
@@ -86,16 +86,27 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
 
 /// Plans the campaigns, which stand in order of rank.
 pub(super) async fn make<'a>(
+    context: &Context<'a>,
     planner: &mut Planner<'a>,
     campaigns: &[&'a Campaign],
     samples: i64,
     funnel: bool,
 ) -> anyhow::Result<Plan> {
     let mut plans = Vec::with_capacity(campaigns.len());
+    // The funnel reads every contact once more: at the same time, and of the same snapshot.
+    let mut twin = if funnel { Some(planner.twin(context).await?) } else { None };
     for campaign in campaigns {
-        let mut plan = planner.campaign(campaign, samples).await?;
-        if funnel && plan.is_told() {
-            plan.funnel = planner.funnel(campaign).await?;
+        let steps = async {
+            match &mut twin {
+                Some(twin) => twin.funnel(campaign).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        let (plan, steps) = tokio::join!(planner.campaign(campaign, samples), steps);
+        let mut plan = plan?;
+        let steps = steps?;
+        if plan.is_told() {
+            plan.funnel = steps;
         }
         plans.push(plan);
     }
