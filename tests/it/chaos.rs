@@ -165,7 +165,8 @@ impl Field {
         for daemon in self.daemons.drain(..).flatten() {
             daemon.terminate();
             let ended = daemon.finish().await;
-            assert!([0, -1].contains(&ended.code), "{ended:?}");
+            // -1 and 75: it was started a moment ago.
+            assert!([0, -1, 75].contains(&ended.code), "{ended:?}");
         }
     }
 }
