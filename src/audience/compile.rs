@@ -13,9 +13,8 @@ use rust_decimal::Decimal;
 use super::binds::{Bind, Binds};
 use super::field::{column, literal};
 use super::json;
-use super::sql_clause::check_sql;
 use super::text::{like_literal, like_pattern, word_pattern};
-use crate::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Test};
+use crate::model::{FieldRef, Kind, Op, Rule, Scalar, Segment, Test, check_sql};
 
 /// Every contact: what follows `from`. An employee without a company is a contact whose company has
 /// nothing set.
@@ -127,7 +126,7 @@ impl Compiler<'_, '_> {
 }
 
 fn comparison(clause: &Test, as_of: DateTime<Utc>, binds: &mut Binds) -> String {
-    let Test { field, op } = clause;
+    let Test { field, op, .. } = clause;
     let in_json = field.field.kind == Kind::Json;
     let mut like = |operator: &str, pattern: String| {
         format!("{} {operator} {}", column(field), binds.add(Bind::Text(pattern)))
@@ -313,7 +312,7 @@ mod tests {
     }
 
     fn is(field: &str, op: Op) -> Rule {
-        Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op })
+        Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op, at: String::new() })
     }
 
     #[test]

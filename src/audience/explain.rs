@@ -5,7 +5,7 @@ use std::fmt;
 use super::binds::Binds;
 use super::compile::{Scope, strict};
 use super::field::column;
-use crate::model::Rule;
+use crate::model::{Kind, Rule};
 
 /// Longer values are cut: a tree is read by people.
 const SHOWN: usize = 200;
@@ -25,6 +25,7 @@ struct Shape {
     label: String,
     /// Looks at one field, so that no value means unset.
     leaf: bool,
+    text: bool,
     children: Vec<Shape>,
 }
 
@@ -37,6 +38,9 @@ pub struct Tree {
     pub value: Option<String>,
     /// The node looks at one field, and it is unset.
     pub unset: bool,
+    /// The value is words and not a number, a date, a list.
+    #[serde(skip)]
+    pub text: bool,
     pub children: Vec<Tree>,
 }
 
@@ -74,7 +78,11 @@ impl Outline<'_, '_> {
             Rule::InSegment(name) => (rule.to_string(), self.segment(name)),
             Rule::Test(_) | Rule::Sql(_) => (rule.to_string(), Vec::new()),
         };
-        Shape { label, leaf: matches!(rule, Rule::Test(_)), children }
+        let (leaf, text) = match rule {
+            Rule::Test(test) => (true, test.field.field.kind == Kind::Text || !test.field.path.is_empty()),
+            _ => (false, false),
+        };
+        Shape { label, leaf, text, children }
     }
 
     fn segment(&mut self, name: &str) -> Vec<Shape> {
@@ -103,6 +111,7 @@ fn grow(shape: &Shape, rows: &mut impl Iterator<Item = (bool, Option<String>)>) 
         label: shape.label.clone(),
         verdict,
         unset: shape.leaf && value.is_none(),
+        text: shape.text,
         value,
         children: shape.children.iter().map(|child| grow(child, rows)).collect(),
     }
@@ -120,7 +129,8 @@ impl Tree {
         let mark = if self.verdict { '✓' } else { '✗' };
         write!(f, "{:indent$}{mark} {}", "", self.label, indent = depth * 2)?;
         match &self.value {
-            Some(value) => write!(f, "   is {value:?}")?,
+            Some(value) if self.text => write!(f, "   is {value:?}")?,
+            Some(value) => write!(f, "   is {value}")?,
             None if self.unset => f.write_str("   is unset")?,
             None => {}
         }

@@ -9,11 +9,9 @@ mod compile;
 mod explain;
 mod field;
 mod json;
-mod sql_clause;
 mod text;
 
 pub use binds::{Bind, Binds};
 pub use compile::{CONTACTS, Funnel, Scope, funnel, order_by, predicate, strict};
 pub use explain::{ExplainQuery, Tree, explain};
 pub use field::column;
-pub use sql_clause::{SqlClauseError, check_sql};

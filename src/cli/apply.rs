@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde::Deserialize;
 use serde_json::json;
@@ -88,7 +89,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             Some(reviewed) => compare(reviewed, &plan)?,
             None => {
                 output::write(&plan::plan_text(&plan))?;
-                if !confirmed()? {
+                if !confirmed().await? {
                     return Ok(Exit::HeldBack);
                 }
             }
@@ -106,6 +107,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             ..Order::by_hand("apply", PATIENCE)
         };
         results.push(one(&context, campaign, &order, arguments.format).await?);
+        if results.last().is_some_and(Outcome::is_database_away) {
+            output::remark("the campaigns after it were not tried");
+            break;
+        }
     }
     finish(&results, arguments.format)
 }
@@ -115,7 +120,14 @@ enum Outcome {
     Failed { campaign: String, error: ReconcileError },
 }
 
-/// One campaign; its failure ends it alone, unless the database is away.
+impl Outcome {
+    /// What ends one campaign would end the next.
+    fn is_database_away(&self) -> bool {
+        matches!(self, Self::Failed { error: ReconcileError::Store(error), .. } if error.is_away())
+    }
+}
+
+/// One campaign; its failure ends it alone.
 async fn one<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,
@@ -129,7 +141,6 @@ async fn one<'a>(
             }
             Ok(Outcome::Applied(Box::new(applied)))
         }
-        Err(error @ ReconcileError::Store(_)) => Err(error.into()),
         Err(error) => {
             let message = error.chain();
             output::remark(&format!("{} {}: {message}", paint(RED, "failed"), campaign.name));
@@ -148,14 +159,24 @@ pub(super) fn applied_text(applied: &Applied) -> String {
     };
     line(GREEN, applied.recovered.accepted, "of an earlier pass found at the provider");
     line(GREEN, settled.accepted, "accepted");
-    line(RED, settled.refused, "refused");
-    line(YELLOW, settled.retry, "put off, the next apply tries again");
+    line(RED, settled.refused, "refused: `outreachd explain ADDRESS` says why");
+    line(YELLOW, settled.retry, &put_off(applied.put_off_until));
     line(RED, settled.in_doubt + applied.recovered.in_doubt, "in doubt, see `outreachd status`");
     line(YELLOW, applied.stopped, "stopped before they left");
     if settled.written > 0 {
         let _ = writeln!(text, "  {} written back", count(settled.written, "row"));
     }
     text
+}
+
+fn put_off(until: Option<DateTime<Utc>>) -> String {
+    match until {
+        Some(until) => format!(
+            "put off until {}: an apply after that tries again",
+            until.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+        None => "put off: the next apply tries again".to_owned(),
+    }
 }
 
 /// Reports one round of the daemon; campaigns that needed no pass are not mentioned.
@@ -206,8 +227,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                 if applied.settled.in_doubt + applied.recovered.in_doubt > 0 {
                     rank(Exit::HeldBack);
                 }
-                if applied.settled.retry > applied.settled.accepted || applied.outcome == PassOutcome::Failed
-                {
+                if applied.settled.retry > 0 || applied.outcome == PassOutcome::Failed {
                     rank(Exit::TryAgain);
                 }
                 rows.push(json!({
@@ -221,6 +241,7 @@ fn finish(results: &[Outcome], format: Format) -> anyhow::Result<Exit> {
                     "accepted": applied.settled.accepted,
                     "refused": applied.settled.refused,
                     "retry": applied.settled.retry,
+                    "put_off_until": applied.put_off_until,
                     "in_doubt": applied.settled.in_doubt,
                     "recovered": applied.recovered.accepted,
                     "stopped": applied.stopped,
@@ -315,11 +336,17 @@ fn compare(reviewed: &Reviewed, now: &Plan) -> anyhow::Result<()> {
     Err(Coded::error(Exit::HeldBack, message))
 }
 
-fn confirmed() -> anyhow::Result<bool> {
+async fn confirmed() -> anyhow::Result<bool> {
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "\nApply this? Only `yes` does it: ")?;
     stdout.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("could not read the answer")?;
+    drop(stdout);
+    // In a thread of its own, which holds up neither a signal nor the exit.
+    let (said, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let _ = said.send(std::io::stdin().lock().read_line(&mut line).map(|_| line));
+    });
+    let answer = answer.await.context("could not ask")?.context("could not read the answer")?;
     Ok(answer.trim() == "yes")
 }

@@ -22,8 +22,12 @@ pub enum Exit {
     InvalidFiles = 65,
     /// Database or provider away: try again.
     TryAgain = 75,
+    /// Ended by SIGHUP: the terminal went away.
+    HungUp = 129,
     /// Ended by Ctrl-C.
     Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
 }
 
 impl Exit {
@@ -54,6 +58,13 @@ impl Exit {
             }
         }
         Self::Failed
+    }
+}
+
+impl Exit {
+    /// Whether a signal ended the command.
+    pub const fn is_by_signal(self) -> bool {
+        matches!(self, Self::HungUp | Self::Interrupted | Self::Terminated)
     }
 }
 

@@ -10,7 +10,7 @@ use super::output::{BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::session::Session;
 use super::{Exit, Format, Globals, output};
 use crate::audience::{Scope, Tree};
-use crate::model::{Campaign, FieldRef, FieldSource, Skip, WithdrawReason};
+use crate::model::{Campaign, FieldRef, FieldSource, Skip, WithdrawReason, printable};
 use crate::reconcile::Planner;
 use crate::store::contacts::{self, Contact, PushLine};
 use crate::store::diff::Verdict;
@@ -38,6 +38,8 @@ struct Explanation {
     rule: Option<Tree>,
     skip: Option<String>,
     leaves: Option<String>,
+    /// What else would keep it out, or make it leave.
+    further: Vec<String>,
     status: Option<String>,
     action: Option<String>,
     unset_fields: Vec<String>,
@@ -75,13 +77,13 @@ async fn explain(session: &Session, campaign: &Campaign, contact: &Contact) -> a
     let people = [contact.employee_id];
     let mut planner = Planner::open(&context).await?;
     let scope = Scope { segments: &session.manifest.segments, as_of: planner.as_of() };
+    let found = planner.verdicts(campaign, &people).await?;
     let rule = match session.manifest.segments.get(&campaign.segment) {
-        Some(segment) => {
+        Some(segment) if found.is_ok() => {
             explain_contact(&session.database.store, &segment.rule, &scope, contact.employee_id).await?
         }
-        None => None,
+        _ => None,
     };
-    let found = planner.verdicts(campaign, &people).await?;
     let required: Vec<FieldRef> = campaign
         .fields
         .values()
@@ -90,13 +92,17 @@ async fn explain(session: &Session, campaign: &Campaign, contact: &Contact) -> a
             _ => None,
         })
         .collect();
-    let verdict = found.into_iter().next();
-    let sentence = verdict.as_ref().map_or_else(
-        || "cannot tell: the audience could not be read".to_owned(),
-        |verdict| sentence(verdict, rule.as_ref()),
-    );
-    let Verdict { skip, leaves, status, action, .. } = verdict.unwrap_or_else(|| Verdict::nothing(people[0]));
-    let unset_fields = if skip.as_deref() == Some(Skip::MissingField.code()) {
+    let (verdict, sentence) = match found {
+        Ok(found) => {
+            let verdict = found.into_iter().next().unwrap_or_else(|| Verdict::nothing(people[0]));
+            let sentence = sentence(&verdict, rule.as_ref());
+            (verdict, sentence)
+        }
+        Err(message) => (Verdict::nothing(people[0]), format!("cannot tell: {}", printable(&message))),
+    };
+    let further = verdict.further();
+    let Verdict { skip, leaves, status, action, against, .. } = verdict;
+    let unset_fields = if against.iter().any(|reason| reason == Skip::MissingField.code()) {
         contacts::unset(context.store, &required, contact.employee_id).await?
     } else {
         Vec::new()
@@ -108,17 +114,19 @@ async fn explain(session: &Session, campaign: &Campaign, contact: &Contact) -> a
         rule,
         skip,
         leaves,
+        further,
         status,
         action,
         unset_fields,
     })
 }
 
+fn words(code: &str) -> &str {
+    let known = Skip::parse(code).map(Skip::text);
+    known.or_else(|| WithdrawReason::parse(code).map(WithdrawReason::text)).unwrap_or(code)
+}
+
 fn sentence(verdict: &Verdict, rule: Option<&Tree>) -> String {
-    let words = |code: &str| {
-        let known = Skip::parse(code).map(Skip::text);
-        known.or_else(|| WithdrawReason::parse(code).map(WithdrawReason::text)).unwrap_or(code).to_owned()
-    };
     match (&verdict.action, &verdict.skip, &verdict.leaves) {
         _ if verdict.in_flight => "on its way: a push is not settled yet".to_owned(),
         (Some(action), _, Some(reason)) if action == "withdraw" => {
@@ -140,7 +148,7 @@ fn sentence(verdict: &Verdict, rule: Option<&Tree>) -> String {
 }
 
 fn text(contact: &Contact, explanations: &[Explanation], pushes: &[PushLine]) -> String {
-    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+    let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), printable);
     let mut text = format!(
         "{} <{}>\n  {}, {}\n  {}\n",
         paint(BOLD, shown(&contact.full_name)),
@@ -167,7 +175,12 @@ fn text(contact: &Contact, explanations: &[Explanation], pushes: &[PushLine]) ->
         }
     }
     for suppression in &contact.suppressions {
-        let _ = writeln!(text, "  {} {suppression}", paint(RED, "suppressed:"));
+        let _ = writeln!(
+            text,
+            "  {} {suppression}",
+            paint(RED, "suppressed:"),
+            suppression = printable(suppression)
+        );
     }
     for explanation in explanations {
         let _ = writeln!(
@@ -177,6 +190,9 @@ fn text(contact: &Contact, explanations: &[Explanation], pushes: &[PushLine]) ->
             paint(DIM, format!("#{}", explanation.number)),
             explanation.verdict
         );
+        for reason in &explanation.further {
+            let _ = writeln!(text, "  {} {}", paint(YELLOW, "and:"), words(reason));
+        }
         for field in &explanation.unset_fields {
             let _ = writeln!(text, "  {} {field} is not set", paint(YELLOW, "missing:"));
         }
@@ -189,11 +205,15 @@ fn text(contact: &Contact, explanations: &[Explanation], pushes: &[PushLine]) ->
     }
     for push in pushes {
         let at = push.handed_at.map_or_else(|| "-".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
-        let answer = push.answer.as_ref().map_or_else(String::new, |answer| format!(": {answer}"));
+        let answer =
+            push.answer.as_ref().map_or_else(String::new, |answer| format!(": {}", printable(answer)));
         let _ = writeln!(
             text,
             "  {at}  {}  {} ({}) {}{answer}",
-            push.campaign_number, push.action, push.reason, push.state
+            push.campaign_number,
+            push.action,
+            printable(&push.reason),
+            push.state
         );
     }
     text.push('\n');
@@ -203,7 +223,8 @@ fn text(contact: &Contact, explanations: &[Explanation], pushes: &[PushLine]) ->
 fn branch(text: &mut String, tree: &Tree, depth: usize) {
     let mark = if tree.verdict { paint(GREEN, "✓") } else { paint(RED, "✗") };
     let value = match &tree.value {
-        Some(value) => format!(" {}", paint(DIM, format!("is {value:?}"))),
+        Some(value) if tree.text => format!(" {}", paint(DIM, format!("is {:?}", printable(value)))),
+        Some(value) => format!(" {}", paint(DIM, format!("is {}", printable(value)))),
         None if tree.unset => format!(" {}", paint(DIM, "is not set")),
         None => String::new(),
     };

@@ -32,7 +32,19 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     for migration in &report.applied {
         output::write(&format!("applied {migration}\n"))?;
     }
-    for addition in &report.added {
+    // What belongs to a table that is new says nothing more than the table.
+    let tables: Vec<&str> = report
+        .added
+        .iter()
+        .filter(|addition| addition.kind == "table")
+        .map(|table| table.name.as_str())
+        .collect();
+    let is_part = |addition: &&migrate::Addition| {
+        tables
+            .iter()
+            .any(|table| addition.name.strip_prefix(*table).is_some_and(|rest| rest.starts_with('.')))
+    };
+    for addition in report.added.iter().filter(|addition| !is_part(addition)) {
         output::write(&format!(
             "  {} {} {}\n",
             output::paint(output::GREEN, "+"),

@@ -29,11 +29,17 @@ mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
+
+/// How long an ended command waits for what it cannot drop.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -53,26 +59,29 @@ enum LogFormat {
     Json,
 }
 
+/// In the help of each command its own options come first.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Globals {
     /// Project folder: where outreach.yaml, segments/ and campaigns/ are.
-    #[arg(short = 'C', long = "directory", global = true, default_value = ".", value_name = "DIR")]
+    #[arg(short = 'C', long = "directory", global = true, help_heading = EVERYWHERE, default_value = ".", value_name = "DIR")]
     root: PathBuf,
     /// Database to use; without it (here, in the environment, in outreach.yaml) a private one is run.
-    #[arg(long, global = true, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: Option<String>,
     /// Say less.
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     /// Say more; twice for every statement.
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, action = clap::ArgAction::Count)]
     verbose: u8,
     /// How the log is written.
-    #[arg(long, global = true, env = "OUTREACHD_LOG_FORMAT", value_enum, default_value_t)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, env = "OUTREACHD_LOG_FORMAT", value_enum, default_value_t)]
     log_format: LogFormat,
     /// No colour, even on a terminal.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     no_color: bool,
 }
 
@@ -166,8 +175,13 @@ pub fn main() -> ExitCode {
     let exit = match runtime {
         Ok(runtime) => {
             let exit = runtime.block_on(interruptible(arguments));
-            // A blocking reader of a terminal must not hold up the exit.
-            runtime.shutdown_background();
+            if exit.as_ref().is_ok_and(|exit| exit.is_by_signal()) {
+                // A private server that is just being started is stopped again.
+                runtime.shutdown_timeout(LAST_PATIENCE);
+            } else {
+                // A blocking reader of a terminal must not hold up the exit.
+                runtime.shutdown_background();
+            }
             exit
         }
         Err(error) => Err(anyhow::Error::new(error).context("could not start the runtime")),
@@ -188,7 +202,18 @@ async fn interruptible(arguments: Arguments) -> anyhow::Result<Exit> {
     }
     tokio::select! {
         result = run(arguments) => result,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        exit = asked_to_end() => exit,
+    }
+}
+
+/// Waits for a signal. The command is dropped then, which stops a private server.
+async fn asked_to_end() -> anyhow::Result<Exit> {
+    let listen = |kind| signal(kind).context("could not listen for signals");
+    let (mut end, mut hangup) = (listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result.map(|()| Exit::Interrupted).context("could not listen for signals"),
+        _ = end.recv() => Ok(Exit::Terminated),
+        _ = hangup.recv() => Ok(Exit::HungUp),
     }
 }
 

@@ -4,6 +4,8 @@ use std::io::{self, Write as _};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::store::causes;
+
 pub(super) const BOLD: Style = Style::new().bold();
 pub(super) const DIM: Style = Style::new().dimmed();
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
@@ -36,14 +38,8 @@ pub(super) fn remark(text: &str) {
 
 /// The whole chain of an error, once.
 pub(super) fn error(error: &anyhow::Error) {
-    let mut text = paint(RED, "error: ");
-    for (depth, cause) in error.chain().enumerate() {
-        if depth > 0 {
-            text.push_str("\n  because ");
-        }
-        text.push_str(&cause.to_string());
-    }
-    remark(&text);
+    let causes = causes(error.as_ref());
+    remark(&format!("{}{}", paint(RED, "error: "), causes.join("\n  because ")));
 }
 
 /// Rows under headings, columns as wide as they must be. The last column is not padded.
@@ -69,7 +65,12 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// `1 contact`, `2 contacts`.
+/// `1 contact`, `2 contacts`, `2 pushes`.
 pub(super) fn count(n: i64, one: &str) -> String {
-    if n == 1 { format!("{n} {one}") } else { format!("{n} {one}s") }
+    let end = match one {
+        _ if n == 1 => "",
+        one if one.ends_with("sh") => "es",
+        _ => "s",
+    };
+    format!("{n} {one}{end}")
 }

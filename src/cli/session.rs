@@ -24,6 +24,22 @@ pub(super) struct Database {
     embedded: Option<Embedded>,
 }
 
+/// How long the private server's stop waits for connections that are still in use.
+const CLOSING: Duration = Duration::from_secs(2);
+
+impl Drop for Database {
+    /// A connection that comes back to a server that has stopped would be worth a warning.
+    fn drop(&mut self) {
+        if self.embedded.is_some() {
+            tokio::task::block_in_place(|| {
+                let closing = tokio::time::timeout(CLOSING, self.store.close());
+                // Connections in use are cut off by the stop.
+                let _ = tokio::runtime::Handle::current().block_on(closing);
+            });
+        }
+    }
+}
+
 impl Database {
     /// Connects as the options, the environment and outreach.yaml say; a private database is migrated too.
     pub(super) async fn open(globals: &Globals, project: Option<&Project>) -> anyhow::Result<Self> {
@@ -142,15 +158,40 @@ fn is_named(campaign: &Campaign, name: &str) -> bool {
 /// The checked files, or an error after every diagnostic has been shown.
 pub(super) fn load(root: &Path) -> anyhow::Result<Manifest> {
     let loaded = manifest::load(root);
+    check_place(root)?;
     match loaded.manifest {
         Some(manifest) => Ok(manifest),
         None => {
             super::validate::show(&loaded.diagnostics);
             let errors = loaded.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
-            Err(Coded::error(
-                Exit::InvalidFiles,
-                format!("{} in the declared files", output::count(errors as i64, "error")),
-            ))
+            Err(invalid(root, errors))
         }
     }
+}
+
+/// How many errors there are, and what may be behind them.
+pub(super) fn invalid(root: &Path, errors: usize) -> anyhow::Error {
+    let missing = if root.join(manifest::PROJECT_FILE).exists() {
+        String::new()
+    } else {
+        format!("; there is no {}, which declares the providers", manifest::PROJECT_FILE)
+    };
+    let message = format!("{} in the declared files{missing}", output::count(errors as i64, "error"));
+    Coded::error(Exit::InvalidFiles, message)
+}
+
+/// Nothing is declared in a wrong folder, and a database must not be made in one.
+pub(super) fn check_place(root: &Path) -> anyhow::Result<()> {
+    let names = [manifest::PROJECT_FILE, manifest::SEGMENTS, manifest::CAMPAIGNS];
+    if !root.is_dir() || names.iter().any(|name| root.join(name).exists()) {
+        return Ok(());
+    }
+    let message = format!(
+        "{} is no project folder: there is no {}, no {}/ and no {}/; name the folder with -C",
+        root.display(),
+        names[0],
+        names[1],
+        names[2]
+    );
+    Err(Coded::error(Exit::InvalidFiles, message))
 }

@@ -42,6 +42,7 @@ struct Facts {
 }
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    super::session::check_place(&globals.root)?;
     let loaded = manifest::load(&globals.root);
     if loaded.manifest.is_none() {
         validate::show(&loaded.diagnostics);
@@ -228,11 +229,12 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
     }
     for orphan in &facts.orphans {
         line(format!(
-            "{} {} #{} with {} enrolled: no file declares it",
+            "{} {} #{} with {} enrolled and {}: no file declares it",
             paint(YELLOW, "orphaned"),
             orphan.campaign,
             orphan.number,
-            orphan.enrolled
+            orphan.enrolled,
+            output::count(orphan.open, "open push")
         ));
     }
     text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));

@@ -5,9 +5,8 @@ use std::io::IsTerminal as _;
 use clap::Args;
 use serde_json::json;
 
-use super::exit::Coded;
 use super::output::{GREEN, count, paint};
-use super::session::Database;
+use super::session::{self, Database};
 use super::{Exit, Format, Globals, output};
 use crate::audience::Scope;
 use crate::manifest::{self, Diagnostic, Manifest};
@@ -25,6 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    session::check_place(&globals.root)?;
     let loaded = manifest::load(&globals.root);
     let mut diagnostics = loaded.diagnostics;
     if arguments.database
@@ -52,8 +52,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     if errors == 0 {
         return Ok(Exit::Done);
     }
-    let message = format!("{} in the declared files", count(errors as i64, "error"));
-    Err(Coded::error(Exit::InvalidFiles, message))
+    Err(session::invalid(&globals.root, errors))
 }
 
 /// What only a database can say: SQL faults at their place in the YAML, examples that come out otherwise.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Severity};
 use super::source::FileKind;
 use super::yaml::{MAX_BYTES, too_large};
 use super::{CAMPAIGNS, PROJECT_FILE, SEGMENTS, nowhere};
@@ -70,12 +70,17 @@ pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     let mut folders = Vec::new();
     for folder in [SEGMENTS, CAMPAIGNS] {
         match list(&root.join(folder)) {
-            Ok(names) if names.len() > MAX_FILES => folders.push(nowhere(
+            Ok((names, _)) if names.len() > MAX_FILES => folders.push(nowhere(
                 folder,
                 "too-many-files",
                 format!("the folder `{folder}` has more than {MAX_FILES} files"),
             )),
-            Ok(names) => names.iter().for_each(|name| take(format!("{folder}/{name}"))),
+            Ok((names, passed_over)) => {
+                for name in &names {
+                    take(format!("{folder}/{name}"));
+                }
+                folders.extend(passed_over.iter().map(|name| not_read(&format!("{folder}/{name}"))));
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => {
                 folders.push(nowhere(folder, "unreadable", format!("the folder cannot be listed: {error}")));
@@ -86,17 +91,30 @@ pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     (texts, problems)
 }
 
-fn list(folder: &Path) -> std::io::Result<Vec<String>> {
-    let mut names = Vec::new();
+/// Names of the files to read, and of what looks as if it was meant to be read.
+fn list(folder: &Path) -> std::io::Result<(Vec<String>, Vec<String>)> {
+    let (mut names, mut passed_over) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder)?.take(2 * MAX_FILES) {
-        if let Ok(name) = entry?.file_name().into_string()
-            && is_manifest(&name)
-        {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_manifest(&name) {
             names.push(name);
+        } else if !name.starts_with('.') && (is_folder || is_manifest(&name.to_lowercase())) {
+            passed_over.push(name);
         }
     }
     names.sort();
-    Ok(names)
+    passed_over.sort();
+    Ok((names, passed_over))
+}
+
+fn not_read(path: &str) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        advice: Some("files stand in the folder itself and end with .yaml".to_owned()),
+        ..nowhere(path, "not-read", "this is not read".to_owned())
+    }
 }
 
 /// Reads at most the budget, also when a file grows meanwhile; `None` when there is no such file.

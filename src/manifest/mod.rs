@@ -3,6 +3,7 @@
 //! A broken file never hides the others. Never talks to a database or a provider, never resolves a
 //! secret, and never asks what time it is: the same files give the same answer everywhere.
 
+mod budget;
 mod campaign;
 mod check;
 mod content;
@@ -118,12 +119,13 @@ pub fn load_sources<P: Into<String>, T: Into<String>>(files: impl IntoIterator<I
 
 fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -> Loaded {
     // A file that cannot be read may declare anything: names are not called unknown for it.
-    let mut complete = diagnostics.is_empty();
+    let mut complete = !diagnostics.iter().any(Diagnostic::is_error);
     let mut sources = Vec::new();
+    let mut budget = budget::Budget::default();
     for (path, text) in texts {
         let Some(kind) = files::kind(&path) else { continue };
         let mut source = Source { path, kind, text, document: yaml::Document::default() };
-        match yaml::parse(&source.text) {
+        match yaml::parse(&source.text, &mut budget) {
             Ok((document, duplicates)) => {
                 source.document = document;
                 diagnostics.extend(duplicates.into_iter().map(|refusal| refused(&source, refusal)));
@@ -132,6 +134,9 @@ fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -
             Err(refusal) => {
                 complete = false;
                 diagnostics.push(refused(&source, refusal));
+                if budget.is_spent() {
+                    break;
+                }
             }
         }
     }

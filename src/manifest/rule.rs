@@ -1,13 +1,13 @@
 //! The `where` of a segment -> [`Rule`]. Read by hand, because a mistake in a rule deserves a
 //! sentence of its own and not a schema's.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::diagnostic::closest;
 use super::finding::Findings;
 use super::operator;
 use super::yaml::child;
-use crate::model::{FIELDS, FieldRef, Kind, Rule, SqlClause, Test, field};
+use crate::model::{FIELDS, FieldRef, Kind, Rule, SqlClause, Test, check_sql, field};
 
 const CLAUSES: [&str; 5] = ["all", "any", "not", "in_segment", "sql"];
 
@@ -98,6 +98,10 @@ fn sql(findings: &mut Findings<'_>, pointer: &str, value: &Value) -> Option<SqlC
             .advise("remove the semicolon");
         return None;
     }
+    if let Err(error) = check_sql(text) {
+        findings.error(pointer, "bad-value", error.to_string());
+        return None;
+    }
     Some(SqlClause { text: text.to_owned(), at: pointer.to_owned() })
 }
 
@@ -107,10 +111,15 @@ fn tests(findings: &mut Findings<'_>, pointer: &str, key: &str, value: &Value) -
         findings.error_at_key(pointer, "unknown-field", message).advise_some(advice);
         return None;
     };
-    let wanted = value.as_object().map_or(1, Map::len);
+    let places: Vec<String> = match value.as_object() {
+        Some(entries) => {
+            findings.in_order(pointer, entries).into_iter().map(|(name, _)| child(pointer, name)).collect()
+        }
+        None => vec![pointer.to_owned()],
+    };
     let ops = operator::comparisons(findings, pointer, &field, value);
-    (ops.len() == wanted && wanted > 0)
-        .then(|| ops.into_iter().map(|op| Rule::Test(Test { field: field.clone(), op })).collect())
+    let test = |(op, at)| Rule::Test(Test { field: field.clone(), op, at });
+    (ops.len() == places.len() && !places.is_empty()).then(|| ops.into_iter().zip(places).map(test).collect())
 }
 
 /// Says what is wrong with a field's name, and which was likely meant.

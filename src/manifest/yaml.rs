@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use serde_json::{Map, Number, Value};
 use serde_yaml::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, ScanError, Span as RawSpan};
 
+use super::budget::{Budget, MAX_ALL_VALUES};
+
 /// Manifests are written by people: the longest sensible one is a hundredth of this.
 pub(super) const MAX_BYTES: usize = 1024 * 1024;
 /// Rules nested deeper than this cannot be read by people either; twice what they need.
 const MAX_DEPTH: usize = 48;
 /// Values of one document after aliases are expanded.
 const MAX_VALUES: usize = 50_000;
-/// Long keys are what makes pointers long: 48 levels of them for 50,000 values would be gigabytes.
+/// Long keys are what makes pointers long.
 const MAX_KEY: usize = 200;
-const MAX_POINTERS: usize = 16 * 1024 * 1024;
 /// One mistake made often is reported this often.
 pub(super) const MAX_FINDINGS: usize = 100;
 
@@ -112,16 +113,21 @@ impl Refusal {
 }
 
 /// Reads one document. Duplicate keys are collected, all other refusals end the reading.
-pub(super) fn parse(text: &str) -> Result<(Document, Vec<Refusal>), Refusal> {
+pub(super) fn parse(text: &str, budget: &mut Budget) -> Result<(Document, Vec<Refusal>), Refusal> {
     if text.len() > MAX_BYTES {
         return Err(too_large());
     }
-    let mut builder = Builder::default();
+    let mut builder = Builder { spent: *budget, ..Builder::default() };
     let mut parser = Parser::new_from_str_with_options(text, Options::default());
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| syntax(&error))?;
-        builder.take(event, &span)?;
+        builder.take(event, &span).inspect_err(|_| {
+            if builder.spent.is_spent() {
+                *budget = builder.spent;
+            }
+        })?;
     }
+    *budget = builder.spent;
     let document = Document { value: builder.root.unwrap_or(Value::Null), places: builder.places };
     Ok((document, builder.duplicates))
 }
@@ -157,7 +163,8 @@ struct Builder {
     duplicates: Vec<Refusal>,
     documents: usize,
     values: usize,
-    pointers: usize,
+    /// By all documents.
+    spent: Budget,
     root: Option<Value>,
 }
 
@@ -274,11 +281,16 @@ impl Builder {
 
     fn spend(&mut self, values: usize, place: Place) -> Result<(), Refusal> {
         self.values += values;
-        if self.values > MAX_VALUES || self.pointers > MAX_POINTERS {
-            return Err(Refusal::new("too-many-values", format!("more than {MAX_VALUES} values"), place)
-                .advise("aliases count as what they stand for; lists of contacts belong into the database"));
-        }
-        Ok(())
+        self.spent.values += values;
+        let message = if self.values > MAX_VALUES {
+            format!("more than {MAX_VALUES} values")
+        } else if self.spent.is_spent() {
+            format!("more than {MAX_ALL_VALUES} values in all files together")
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new("too-many-values", message, place)
+            .advise("aliases count as what they stand for; lists of contacts belong into the database"))
     }
 
     /// Counts and places the value that comes next, and tells its pointer.
@@ -302,7 +314,7 @@ impl Builder {
             }
         };
         let places = Places { key, value: place, text_line, collection };
-        self.pointers += pointer.len();
+        self.spent.pointers += pointer.len();
         self.places.entry(pointer.clone()).or_insert(places);
         Ok(pointer)
     }
@@ -386,8 +398,12 @@ mod tests {
 
     use super::*;
 
+    fn read(text: &str) -> Result<(Document, Vec<Refusal>), Refusal> {
+        parse(text, &mut Budget::default())
+    }
+
     fn value(text: &str) -> Value {
-        match parse(text) {
+        match read(text) {
             Ok((document, _)) => document.value,
             Err(refusal) => json!({"refused": refusal.code}),
         }
@@ -429,7 +445,7 @@ mod tests {
 
     #[test]
     fn places_point_at_keys_and_values() {
-        let (document, _) = parse("a:\n  - b: 1\n    ключ: два\n  - |\n    text\n    more\n").unwrap();
+        let (document, _) = read("a:\n  - b: 1\n    ключ: два\n  - |\n    text\n    more\n").unwrap();
         let place = |line, column, length| Place { line, column, length };
         assert_eq!(document.value_at("/a/0/b"), place(2, 8, 1));
         assert_eq!(document.key_at("/a/0/ключ"), place(3, 5, 4));
@@ -438,7 +454,7 @@ mod tests {
         assert_eq!(document.value_at("/a/1"), place(5, 5, 1));
         assert_eq!((document.text_line("/a/1"), document.text_line("/a/0/b")), (Some(5), None));
         assert_eq!(document.value_at("/a/0/b/deeper/still"), place(2, 8, 1));
-        let (document, _) = parse("a: |\n\n\n  x\nb: >-\n  x\n  y\n").unwrap();
+        let (document, _) = read("a: |\n\n\n  x\nb: >-\n  x\n  y\n").unwrap();
         assert_eq!((document.text_line("/a"), document.text_line("/b")), (Some(2), None));
     }
 

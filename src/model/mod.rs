@@ -16,8 +16,10 @@ mod remote;
 mod rule;
 mod secret;
 mod segment;
+mod sql_clause;
 mod stop;
 mod template;
+mod text;
 mod timing;
 mod verdict;
 
@@ -44,7 +46,9 @@ pub use remote::{OnDrift, OtherCampaigns, RemotePlan, RemoteSettings, StopOn, Tr
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
+pub use sql_clause::{SqlClauseError, check_sql};
 pub use stop::Stop;
 pub use template::{Template, TemplateError};
+pub use text::printable;
 pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

@@ -76,8 +76,8 @@ reasons! {
     Skip {
         /// Was in this campaign before: it is never entered a second time.
         AlreadyContacted => "already_contacted", "already contacted by this campaign";
-        /// The provider refused it and nothing about the contact has changed since.
-        Refused => "refused", "refused by the provider";
+        /// The provider refused it, or its fields could not be made, and nothing about it has changed since.
+        Refused => "refused", "refused by the provider or for its fields";
         NoAddress => "no_address", "no address";
         InvalidAddress => "invalid_address", "invalid address";
         Unsubscribed => "unsubscribed", "unsubscribed";
@@ -225,6 +225,11 @@ pub struct CampaignPlan {
 }
 
 impl CampaignPlan {
+    /// Whether its figures say anything: false when the audience could not be read, or is not asked about.
+    pub fn is_told(&self) -> bool {
+        self.blocked.as_ref().is_none_or(Blocked::can_be_approved)
+    }
+
     /// Actions, and settings to be written at the provider.
     pub fn changes(&self) -> i64 {
         self.enroll + self.update + self.withdraw + self.remote.as_ref().map_or(0, RemotePlan::writes)
@@ -237,6 +242,8 @@ pub struct Orphan {
     pub campaign: String,
     pub number: i32,
     pub enrolled: i64,
+    /// Pushes that are not settled.
+    pub open: i64,
 }
 
 /// Sums over all campaigns.
@@ -259,4 +266,11 @@ pub struct Plan {
     pub campaigns: Vec<CampaignPlan>,
     pub orphaned: Vec<Orphan>,
     pub totals: Totals,
+}
+
+impl Plan {
+    /// Campaigns that the totals know nothing of.
+    pub fn untold(&self) -> i64 {
+        self.campaigns.iter().filter(|part| !part.is_told()).count() as i64
+    }
 }

@@ -125,6 +125,9 @@ impl Op {
 pub struct Test {
     pub field: FieldRef,
     pub op: Op,
+    /// JSON pointer of the comparison in its file, for diagnostics; no part of its identity.
+    #[serde(skip)]
+    pub at: String,
 }
 
 /// The reviewed escape hatch: a boolean SQL expression over `e` (employees) and `c` (companies).

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tracing::warn;
 
 use super::names::{add_names, learn};
 use super::render::FieldRenderer;
+use super::wait::{backoff, bounded};
 use super::{Context, ReconcileError};
 use crate::model::{ActionKind, Campaign, PushState, Verdict};
 use crate::provider::{Answer, Destination, Item, Provider};
@@ -74,11 +75,13 @@ pub(super) async fn hand_over(
     let verdicts = perform(call, &items, &mut handed).await?;
     learn(call.context, call.campaign, call.provider).await?;
     let dedupes = call.provider.dedupes();
+    // One for the whole batch: what was put off together comes back together, in one call.
+    let salt = items.first().map_or(0, |item| item.key.employee_id.as_u128());
     for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
         if let Verdict::Misconfigured(message) = &verdict {
             handed.misconfigured.get_or_insert_with(|| message.clone());
         }
-        handed.outcomes.push(outcome(item, verdict, attempts, dedupes, renderer, now));
+        handed.outcomes.push(outcome(item, verdict, (attempts, salt), dedupes, renderer, now));
     }
     Ok(handed)
 }
@@ -102,6 +105,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
             not_before: None,
             rendered: None,
             doubted: None,
+            counts: true,
         })),
     }
 }
@@ -153,7 +157,7 @@ async fn perform(
 fn outcome(
     item: Item,
     verdict: Verdict,
-    attempts: i16,
+    (attempts, salt): (i16, u128),
     dedupes: bool,
     renderer: &FieldRenderer,
     now: DateTime<Utc>,
@@ -161,10 +165,9 @@ fn outcome(
     let key = item.key;
     let action = item.action;
     let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
-    let wait = |after: Option<Duration>| {
-        let wait = after.unwrap_or_else(|| backoff(attempts, key.employee_id.as_u128()));
-        TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1))
-    };
+    let wait = |after: Option<Duration>| bounded(after.unwrap_or_else(|| backoff(attempts, salt)));
+    // An account at fault says nothing about this contact.
+    let counts = !matches!(verdict, Verdict::Misconfigured(_));
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
         Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
@@ -179,25 +182,5 @@ fn outcome(
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, action, state, answer, not_before, rendered, doubted }
-}
-
-/// 0.5 s, 1 s, 2 s ... up to an hour, each shortened by up to a quarter, differently for each contact.
-fn backoff(attempts: i16, salt: u128) -> Duration {
-    let exponent = u32::from(attempts.clamp(1, 14).unsigned_abs()) - 1;
-    let full = Duration::from_millis(500).saturating_mul(1 << exponent).min(Duration::from_hours(1));
-    full.mul_f64(1.0 - (salt % 1000) as f64 / 4000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backing_off_doubles_up_to_an_hour() {
-        assert_eq!(backoff(1, 0), Duration::from_millis(500));
-        assert_eq!(backoff(3, 0), Duration::from_secs(2));
-        assert_eq!(backoff(i16::MAX, 0), Duration::from_hours(1));
-        assert!(backoff(3, 999) < backoff(3, 1));
-    }
+    Outcome { key, action, state, answer, not_before, rendered, doubted, counts }
 }

@@ -1,7 +1,7 @@
 //! What ends a pass.
 
 use crate::provider::ProviderError;
-use crate::store::StoreError;
+use crate::store::{StoreError, causes};
 
 /// A pass that could not go on. A refusal by the guard is no error but a value of the plan.
 #[derive(Debug, thiserror::Error)]
@@ -51,14 +51,7 @@ impl ReconcileError {
 
     /// The message and its causes.
     pub fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        causes(self).join(": ")
     }
 
     /// Whether the same call may go through later without anybody's doing.

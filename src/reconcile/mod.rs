@@ -22,6 +22,7 @@ mod push;
 mod recover;
 mod remote;
 mod render;
+mod wait;
 
 use std::future::Future;
 use std::path::Path;
@@ -118,6 +119,8 @@ pub struct Applied {
     pub recovered: Settled,
     /// Pushes that a stop took back after they were recorded.
     pub stopped: i64,
+    /// When the first of the pushes that are put off may be handed over.
+    pub put_off_until: Option<DateTime<Utc>>,
     pub outcome: PassOutcome,
     pub message: Option<String>,
 }
@@ -172,8 +175,8 @@ async fn pass<'a>(
     let (outcome, message) = conclusion(&planned, &pushed);
     let settled = pushed.as_ref().map_or_else(|fault| fault.settled, |pushed| pushed.settled);
     history::finish(context.store, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
-    let stopped = match pushed {
-        Ok(pushed) => pushed.stopped,
+    let (stopped, put_off_until) = match pushed {
+        Ok(pushed) => (pushed.stopped, pushed.put_off_until),
         Err(fault) => return Err(fault.error),
     };
     let declared = need::declared(context.manifest, campaign);
@@ -181,7 +184,7 @@ async fn pass<'a>(
     let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
     let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
-    Ok(Applied { plan: planned, settled, recovered, stopped, outcome, message })
+    Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, outcome, message })
 }
 
 /// The campaign is made ready at its provider, the pushes go out, the campaign is started. Stops go out also

@@ -139,15 +139,17 @@ impl<'a> Planner<'a> {
         diff::each_action(&mut self.transaction, &question, |row| visit(action(row, &renderer))).await
     }
 
-    /// Where some contacts stand in the campaign.
+    /// Where some contacts stand in the campaign. The inner error is the reason why nothing can be said.
     pub async fn verdicts(
         &mut self,
         campaign: &'a Campaign,
         people: &[uuid::Uuid],
-    ) -> Result<Vec<diff::Verdict>, ReconcileError> {
+    ) -> Result<Result<Vec<diff::Verdict>, String>, ReconcileError> {
         match self.question(campaign).await? {
-            Ok(question) => Ok(diff::verdicts(&mut self.transaction, &question, people).await?),
-            Err(_) => Ok(Vec::new()),
+            Ok(question) => {
+                self.try_read(async |connection| diff::verdicts(connection, &question, people).await).await
+            }
+            Err(message) => Ok(Err(message)),
         }
     }
 

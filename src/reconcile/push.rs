@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use tokio::time::{Instant, sleep};
 use tracing::info;
 
 use super::batch::{Call, Handed, hand_over};
 use super::budget::RATE_PATIENCE;
 use super::render::FieldRenderer;
+use super::wait::bounded;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::Campaign;
 use crate::provider::Destination;
@@ -21,6 +22,8 @@ pub(super) struct Pushed {
     pub(super) settled: Settled,
     /// Pushes that a stop took back at the last moment.
     pub(super) stopped: i64,
+    /// When the first of those that are put off may be handed over.
+    pub(super) put_off_until: Option<DateTime<Utc>>,
 }
 
 /// A push phase that ended early, with what it had done by then.
@@ -40,7 +43,7 @@ pub(super) async fn all_due(
     let mut pushed = Pushed::default();
     match hand_over_due(context, campaign, gate, patience, &mut pushed).await {
         Ok(()) => Ok(pushed),
-        Err(error) => Err(Fault { settled: pushed.settled, message: error.to_string(), error }),
+        Err(error) => Err(Fault { settled: pushed.settled, message: error.chain(), error }),
     }
 }
 
@@ -75,7 +78,9 @@ async fn hand_over_due(
         }
     }
     // One that was put off and went through later in this pass is not put off.
-    pushed.settled.retry = pushes::put_off(context.store, campaign.number).await?;
+    let put_off = pushes::put_off(context.store, campaign.number).await?;
+    pushed.settled.retry = put_off.pushes;
+    pushed.put_off_until = put_off.until;
     Ok(())
 }
 
@@ -213,7 +218,7 @@ impl Turn<'_> {
             rates::take(self.context.store, provider, per_minute, Duration::from_hours(1)).await?;
         }
         if let Some(after) = handed.come_back {
-            let until = self.context.clock.now() + TimeDelta::from_std(after).unwrap_or(TimeDelta::hours(1));
+            let until = self.context.clock.now() + bounded(after);
             rates::pause(self.context.store, provider, until).await?;
         }
         Ok(())

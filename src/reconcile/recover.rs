@@ -74,7 +74,16 @@ fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
         Presence::SendAgain => (PushState::Retry, "sent again under its key", Some(true)),
         Presence::Unknown => (PushState::InDoubt, "the provider cannot tell", Some(true)),
     };
-    Outcome { key, action, state, answer: Some(answer.to_owned()), not_before: None, rendered: None, doubted }
+    Outcome {
+        key,
+        action,
+        state,
+        answer: Some(answer.to_owned()),
+        not_before: None,
+        rendered: None,
+        doubted,
+        counts: true,
+    }
 }
 
 /// Settles one push in doubt as a person says: it arrived, or it did not.

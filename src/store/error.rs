@@ -48,6 +48,25 @@ impl StoreError {
     }
 }
 
+/// An error and its causes, each once: many repeat the next one in their own words.
+pub fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        let database = match cause.downcast_ref() {
+            // Its own words end with a line of the server's source.
+            Some(sqlx::Error::Database(fault)) => Some(format!("the database says: {}", fault.message())),
+            _ => None,
+        };
+        next = cause.source().filter(|_| database.is_none());
+        let text = database.unwrap_or_else(|| cause.to_string());
+        if !said.last().is_some_and(|last| last.contains(&text)) {
+            said.push(text);
+        }
+    }
+    said
+}
+
 /// Whether this is the database being away or busy, and not a fault in what was asked of it.
 pub fn is_away(error: &sqlx::Error) -> bool {
     match error {

@@ -53,6 +53,17 @@ pub async fn begin(
     pass: &Pass,
     plan: &CampaignPlan,
 ) -> Result<(), StoreError> {
+    // Who begins holds the campaign's lease, so that nobody else can still be at work on it.
+    sql::query(
+        "update outreach.reconciles
+         set outcome = 'failed', message = 'the process ended before the pass did', finished_at = $2
+         where campaign_number = $1 and outcome = 'running'",
+    )
+    .bind(pass.number)
+    .bind(pass.started_at)
+    .execute(&mut *connection)
+    .await
+    .map_err(StoreError::on("close passes that nobody is at work on"))?;
     sql::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,

@@ -40,7 +40,7 @@ use embedded::{Embedded, EmbeddedOptions};
 
 pub use binds::arguments;
 pub use clock::DatabaseClock;
-pub use error::{StoreError, is_away};
+pub use error::{StoreError, causes, is_away};
 pub use leases::{Lease, PLANNING_LEASE, acquire, campaign_lease, provider_lease, release, renew};
 
 /// Connections of one process: the pass, the pusher, and a few readers.

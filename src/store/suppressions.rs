@@ -20,6 +20,8 @@ pub struct Suppression {
 }
 
 /// Adds a suppression; false when there is one already.
+///
+/// One that a reply flag made becomes this one, so that it stays when the flag is lifted.
 pub async fn add(
     store: &Store,
     target: &str,
@@ -30,9 +32,11 @@ pub async fn add(
     let doing = "add the suppression";
     let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     let added = sql::query(
-        "insert into outreach.suppressions (target, reason, source, note, created_at)
+        "insert into outreach.suppressions as s (target, reason, source, note, created_at)
          values ($1, $2, 'cli', $3, $4)
-         on conflict (target) do nothing",
+         on conflict (target) do update
+             set reason = excluded.reason, source = excluded.source, note = excluded.note
+             where s.source = 'flag'",
     )
     .bind(target)
     .bind(reason)

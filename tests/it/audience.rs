@@ -107,7 +107,8 @@ impl World {
             for op in operators(&field).iter().flat_map(|op| std::iter::repeat_n(op, times)) {
                 let op = op.new_tree(runner).unwrap().current();
                 let name = op.name();
-                let matching = self.check(&Rule::Test(Test { field: field.clone(), op })).unwrap();
+                let matching =
+                    self.check(&Rule::Test(Test { field: field.clone(), op, at: String::new() })).unwrap();
                 if (1..self.contacts.len()).contains(&matching) {
                     telling.insert(name);
                 }

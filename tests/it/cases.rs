@@ -129,8 +129,9 @@ impl Scenario {
             describe(&mut self.said, &plan);
         }
         for orphan in planner.orphans().await.unwrap() {
-            let (name, enrolled) = (orphan.campaign, orphan.enrolled);
-            writeln!(self.said, "orphaned {name} #{}: {enrolled} enrolled", orphan.number).unwrap();
+            let (name, enrolled, open) = (orphan.campaign, orphan.enrolled, orphan.open);
+            writeln!(self.said, "orphaned {name} #{}: {enrolled} enrolled, {open} open", orphan.number)
+                .unwrap();
         }
     }
 

@@ -18,6 +18,8 @@ use crate::support::{TestDb, folder};
 
 const DAEMONS: usize = 3;
 const EVENTS: usize = 14;
+/// Seeds that run side by side: most of their time is waiting.
+const GROUP: usize = 10;
 
 /// The project and everything around it that can go wrong.
 struct Field {
@@ -165,7 +167,8 @@ impl Field {
         for daemon in self.daemons.drain(..).flatten() {
             daemon.terminate();
             let ended = daemon.finish().await;
-            assert!([0, -1].contains(&ended.code), "{ended:?}");
+            // -1 and 75: it was started a moment ago.
+            assert!([0, -1, 75].contains(&ended.code), "{ended:?}");
         }
     }
 }
@@ -232,7 +235,7 @@ async fn after_chaos_receiver_and_database_agree() {
         Some(seed) => vec![seed],
         None => (1..=variable("OUTREACHD_CHAOS_SEEDS").unwrap_or(5)).collect(),
     };
-    for group in seeds.chunks(5) {
+    for group in seeds.chunks(GROUP) {
         let lives: Vec<_> = group.iter().map(|seed| (*seed, tokio::spawn(live(*seed)))).collect();
         for (seed, life) in lives {
             assert!(life.await.is_ok(), "seed {seed}: repeat it with OUTREACHD_CHAOS_SEED={seed}");

@@ -1,6 +1,7 @@
 //! The commands as people and scripts see them: exit codes, answers, and what never leaks into them.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::{Value, json};
 
@@ -98,8 +99,29 @@ async fn exit_codes_say_what_happened() {
     let empty = TestDb::empty().await;
     let unprepared = project.start_on(empty.url(), &["plan"]).finish().await.ended(1);
     assert!(unprepared.stderr.contains("outreachd migrate"), "{}", unprepared.stderr);
-    project.start_on(empty.url(), &["migrate"]).finish().await.ended(0);
+    let migrated = project.start_on(empty.url(), &["migrate"]).finish().await.ended(0).stdout;
+    assert!(migrated.contains("+ table public.employees\n") && migrated.lines().count() < 60, "{migrated}");
     project.start_on(empty.url(), &plan).finish().await.ended(0);
+
+    project.db.execute("update employees set campaign_number = 99 where first_name = 'P1'").await;
+    project.db.execute("update employees set outreach_type = null where first_name = 'P2'").await;
+    let broken = project.run(&["audit"]).await.ended(1).stdout;
+    assert!(broken.contains("accepted by campaign 1 and written back as 99"), "{broken}");
+    assert!(broken.contains("without date or type"), "{broken}");
+    project.db.execute("update employees set campaign_number = 1, outreach_type = 'sales'").await;
+    project.run(&["audit"]).await.ended(0);
+    // A limit that is declared later says nothing of the day on which it was; on the next one it holds.
+    edit(&project, CAMPAIGN, "type: sales", "type: sales\nlimits: { per_day: 2 }");
+    project.run(&["apply", "--yes"]).await.ended(0);
+    project.run(&["audit"]).await.ended(0);
+    project.db.execute("update outreach.campaigns set limits_since = '2020-01-01'").await;
+    let broken = project.run(&["audit"]).await.ended(1).stdout;
+    assert!(
+        broken.contains("BROKEN daily_limit_held") && broken.contains("3 contacts enrolled on"),
+        "{broken}"
+    );
+    edit(&project, CAMPAIGN, "limits: { per_day: 2 }", "description: none");
+    project.run(&["apply", "--yes"]).await.ended(0);
 
     project.db.execute("update outreach.enrollments set ordinal = 7; delete from outreach.pushes").await;
     let broken = project.run(&["audit"]).await.ended(1);
@@ -118,6 +140,10 @@ async fn exit_codes_say_what_happened() {
 async fn a_reviewed_plan_is_applied_or_refused_with_what_changed() {
     let project = Project::new(Kind::File, 3).await;
     project.run(&["plan", "--out", "plan.json"]).await.ended(0);
+    let mode = std::fs::metadata(project.path().join("plan.json")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "it holds addresses");
+    let piped = project.run(&["plan", "--out", "/dev/stderr"]).await.ended(0).stderr;
+    assert!(piped.starts_with("{\"format_version\":1,"), "{piped}");
     let plan: Value = serde_json::from_str(&project.read("plan.json")).unwrap();
     assert_eq!(plan["campaigns"][0]["actions"].as_array().unwrap().len(), 3);
     project.add_contacts(10, 2).await;
@@ -179,7 +205,15 @@ async fn what_cannot_be_read_is_never_shown_as_nothing_to_do() {
     for arguments in [&["plan"][..], &["plan", "--detailed-exitcode"], &["apply", "--yes"]] {
         let unknown = project.run(arguments).await.ended(3);
         assert!(unknown.stdout.contains("cannot tell: division by zero"), "{unknown:?}");
+        assert!(unknown.stdout.contains("+ ? enroll   ~ ? update   - ? withdraw   = ? keep"), "{unknown:?}");
     }
+    let plan = project.run(&["plan"]).await.ended(3).stdout;
+    assert!(plan.contains("= 0 keep   and what 1 untold campaign would do"), "{plan}");
+    let plan = project.run(&["plan", "--format", "markdown"]).await.ended(3).stdout;
+    assert!(
+        plan.contains("| ? | ? | ? | ? |") && plan.contains("and what 1 untold campaign would do"),
+        "{plan}"
+    );
     let plan = project.run(&["plan", "--format", "json"]).await.ended(3).json();
     assert_eq!(plan["campaigns"][0]["blocked"]["guard"], "query_failed");
     let approved = project.run(&["apply", "--yes", "--approve", "first"]).await.ended(3);
@@ -206,10 +240,57 @@ async fn a_campaign_without_a_file_is_listed_and_left_alone() {
     assert!(plan.stdout.contains("orphaned first #1"), "{}", plan.stdout);
     assert!(plan.stdout.contains("state: archived"), "{}", plan.stdout);
     let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
-    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 3 }]));
+    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 3, "open": 0 }]));
     assert_eq!(plan["totals"]["withdraw"], 0);
     let status = project.run(&["status"]).await.ended(0);
     assert!(status.stdout.contains("orphaned first #1 with 3 enrolled"), "{}", status.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_without_a_file_whose_pushes_are_in_doubt_can_be_settled() {
+    let project = Project::new(Kind::Blind, 2).await;
+    project.campaign("write_back: { employee.processing_status: enrolled }\n");
+    project.receiver.always(Behaviour::Drop { keep: true });
+    project.run(&["apply", "--yes"]).await.ended(3);
+    std::fs::remove_file(project.path().join(CAMPAIGN)).unwrap();
+    let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
+    assert_eq!(plan["orphaned"], json!([{ "campaign": "first", "number": 1, "enrolled": 0, "open": 2 }]));
+    let status = project.run(&["status"]).await.ended(0);
+    assert!(status.stdout.contains("orphaned first #1 with 0 enrolled and 2 open pushes"), "{status:?}");
+    for key in project.in_doubt().await {
+        project.run(&["resolve", &key, "--arrived"]).await.ended(0);
+    }
+    let written = "employees where campaign_number = 1 and outreach_type = 'sales'
+                   and processing_status = 'enrolled' and outreach_sent_date is not null";
+    assert_eq!(project.count(written).await, 2);
+    project.run(&["audit"]).await.ended(0);
+    project.run(&["resolve", "77:00000000-0000-0000-0000-000000000001:1", "--arrived"]).await.ended(64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_campaign_that_the_database_refuses_ends_alone() {
+    let project = Project::new(Kind::File, 2).await;
+    let second = project.read(CAMPAIGN).replace("campaign: first", "campaign: second");
+    let second = second.replace("number: 1", "number: 2\noverlap: true");
+    project.write("campaigns/second.yaml", &second);
+    edit(&project, CAMPAIGN, "number: 1", "number: 1\noverlap: true\npriority: 5");
+    project
+        .db
+        .execute(
+            "create function refuse() returns trigger language plpgsql as
+                 $$ begin raise exception 'a trigger of somebody else'; end $$;
+             create trigger refuse before insert on outreach.enrollments for each row
+                 when (new.campaign_number = 1) execute function refuse()",
+        )
+        .await;
+    let applied = project.run(&["apply", "--yes"]).await.ended(1);
+    assert_eq!(applied.stderr.matches("a trigger of somebody else").count(), 1, "{}", applied.stderr);
+    assert_eq!(project.count("outreach.enrollments where campaign_number = 2").await, 2);
+    let why = "could not settle pushes: the database says: a trigger of somebody else";
+    let history = project.run(&["history", "first", "--format", "json"]).await.ended(0).json();
+    assert_eq!(history[0]["message"], why);
+    let status = project.run(&["status"]).await.ended(0);
+    assert!(status.stdout.contains(why), "{}", status.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -266,7 +347,8 @@ async fn people_get_answers() {
     assert_eq!(doubts.len(), 2, "the second batch");
     let status = project.run(&["status"]).await.ended(0);
     assert!(doubts.iter().all(|key| status.stdout.contains(key)), "{}", status.stdout);
-    project.run(&["resolve", &doubts[0]]).await.ended(64);
+    let unsaid = project.run(&["resolve", &doubts[0]]).await.ended(64);
+    assert!(unsaid.stderr.contains("--not-arrived when it has not"), "{}", unsaid.stderr);
     project.run(&["resolve", "1:nobody:1", "--arrived"]).await.ended(64);
     project.run(&["resolve", &format!("1:{id}:1"), "--arrived"]).await.ended(64);
     project.run(&["resolve", &doubts[0], "--arrived"]).await.ended(0);
@@ -274,6 +356,13 @@ async fn people_get_answers() {
     project.quiet().await;
     project.agrees(5).await;
 
+    // As a process leaves it that is killed.
+    let dies = "update outreach.reconciles set outcome = 'running', finished_at = null
+                where id = (select id from outreach.reconciles order by started_at desc limit 1)";
+    project.db.execute(dies).await;
+    project.run(&["apply", "--yes"]).await.ended(0);
+    assert_eq!(project.count("outreach.reconciles where outcome = 'running'").await, 0);
+    assert_eq!(project.count("outreach.reconciles where message like 'the process ended%'").await, 1);
     let history = project.run(&["history", "first", "--format", "json"]).await.ended(0).json();
     let oldest = history.as_array().unwrap().last().unwrap();
     assert_eq!(
@@ -283,6 +372,99 @@ async fn people_get_answers() {
     project.run(&["history"]).await.ended(0);
     let audit = project.run(&["audit", "--format", "json"]).await.ended(0).json();
     assert!(audit.as_array().unwrap().iter().all(|promise| promise["holds"] == true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_is_no_project_is_said_so_before_a_database_is_made() {
+    let folder = crate::support::folder();
+    for arguments in [&["validate"][..], &["plan"], &["apply", "--yes"], &["status"]] {
+        let lost = Running::start(folder.path(), &[], arguments).finish().await.ended(65);
+        assert!(lost.stderr.contains("no outreach.yaml, no segments/ and no campaigns/"), "{}", lost.stderr);
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let project = Project::new(Kind::File, 1).await;
+    std::fs::remove_file(project.path().join("outreach.yaml")).unwrap();
+    let lost = project.run(&["plan"]).await.ended(65);
+    assert!(lost.stderr.contains("there is no outreach.yaml"), "{}", lost.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_says_against_a_comparison_stands_at_its_line() {
+    let project = Project::new(Kind::File, 1).await;
+    let rule = "    - any:\n        - employee.position: { is_set: true, matches: \"[\" }\n";
+    project.write("segments/fintech.yaml", &format!("{}{rule}", project.read("segments/fintech.yaml")));
+    project.run(&["validate"]).await.ended(0);
+    let found = project.run(&["validate", "--database"]).await.ended(65);
+    assert!(found.stderr.contains("segments/fintech.yaml:6:55"), "{}", found.stderr);
+    assert!(found.stderr.contains("brackets [] not balanced"), "{}", found.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn explain_gives_every_reason_and_goes_on_where_it_cannot_tell() {
+    let project = Project::new(Kind::File, 2).await;
+    project.write(
+        "segments/faulty.yaml",
+        "segment: faulty\nwhere: { sql: \"1 / (length(e.full_name) - length(e.full_name)) > 0\" }\n",
+    );
+    let second = project.read(CAMPAIGN).replace("campaign: first", "campaign: second");
+    let second = second.replace("number: 1", "number: 2").replace("segment: fintech", "segment: faulty");
+    project.write("campaigns/second.yaml", &second);
+    project
+        .db
+        .execute(
+            "update employees set first_name = ' ', full_name = e'\\x1b[31mEve', reply_info_request = true
+                 where first_name = 'P1';
+             update companies set revenue = 7;
+             insert into outreach.suppressions (target, reason, source) values ('@c1.example', 'bounced', 'test')",
+        )
+        .await;
+    let rule = "    - company.revenue: { gte: 5 }\n";
+    project.write("segments/fintech.yaml", &format!("{}{rule}", project.read("segments/fintech.yaml")));
+    let explained = project.run(&["explain", "p1@c1.example"]).await.ended(0).stdout;
+    for line in [
+        "is not enrolled: replied",
+        "and: suppressed",
+        "and: a required field is not set",
+        "missing: employee.first_name is not set",
+        "cannot tell: division by zero",
+        "company.segment = \"Fintech\" is \"Fintech\"",
+        "company.revenue gte 5 is 7\n",
+        "�[31mEve",
+    ] {
+        assert!(explained.contains(line), "{line} is not in\n{explained}");
+    }
+    assert!(!explained.contains('\u{1b}'), "{explained}");
+    let json = project.run(&["explain", "p1@c1.example", "--format", "json"]).await.ended(0).json();
+    assert_eq!(json[0]["campaigns"][0]["skip"], "replied");
+    assert_eq!(json[0]["campaigns"][0]["further"], json!(["suppressed", "missing_field"]));
+
+    project.db.execute("update employees set reply_info_request = false, first_name = 'P1'; delete from outreach.suppressions").await;
+    project.run(&["apply", "--yes", "--only", "first"]).await.ended(0);
+    project
+        .db
+        .execute(
+            "update employees set reply_info_request = true, reply_bounce = true where first_name = 'P1'",
+        )
+        .await;
+    let leaves = project.run(&["explain", "p1@c1.example", "--campaign", "1"]).await.ended(0).stdout;
+    assert!(leaves.contains("will be withdrawn: bounced"), "{leaves}");
+    assert!(leaves.contains("and: replied") && leaves.contains("and: suppressed"), "{leaves}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_suppresses_stays_when_the_flag_is_lifted() {
+    let project = Project::new(Kind::File, 2).await;
+    project.db.execute("update employees set reply_bounce = true where first_name = 'P1'").await;
+    let note = ["--reason", "complained", "--note", "by letter"];
+    project.run(&[&["suppress", "add", "p1@c1.example"], &note[..]].concat()).await.ended(0);
+    let again = project.run(&["suppress", "add", "p1@c1.example"]).await.ended(0);
+    assert!(again.stdout.contains("already"), "{}", again.stdout);
+    project.db.execute("update employees set reply_bounce = false").await;
+    let list = project.run(&["suppress", "list", "--format", "json"]).await.ended(0).json();
+    assert_eq!(
+        (&list[0]["reason"], &list[0]["source"], &list[0]["note"]),
+        (&json!("complained"), &json!("cli"), &json!("by letter"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

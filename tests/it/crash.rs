@@ -226,7 +226,7 @@ async fn a_process_that_slept_before_settling_settles_nothing() {
 async fn a_process_that_slept_before_recording_records_nothing() {
     let project = Project::new(Kind::Deduping, CONTACTS).await;
     project.campaign("limits: { per_day: 5 }\n");
-    let held = project.hold("lock table outreach.reconciles in share mode").await;
+    let held = project.hold_inserts("outreach.reconciles").await;
     let sleeper = project.start(&["apply", "--yes"]);
     project.stalled("insert into outreach.reconciles").await;
     sleeper.freeze();

@@ -10,6 +10,8 @@ use outreachd::store::embedded::{Embedded, EmbeddedError, EmbeddedOptions, Profi
 use outreachd::store::migrate;
 
 use crate::support::folder;
+use crate::support::process::Running;
+use crate::support::project::until;
 
 fn options(folder: &Path) -> EmbeddedOptions {
     EmbeddedOptions { dir: folder.join("pg"), profile: Profile::Test, linger: None }
@@ -140,7 +142,7 @@ async fn a_project_gets_a_durable_server_that_no_network_reaches() {
     .await
     .unwrap();
     assert_eq!(settings, "on|on||0700|outreachd");
-    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), 4);
+    assert_eq!(migrate::run(&store).await.unwrap().applied.len(), crate::migrate::migrations());
     store.close().await;
     server.stop().unwrap();
     assert_eq!(postmaster(&folder.path().join(".outreachd/pg")), None);
@@ -202,5 +204,57 @@ async fn a_lingering_server_is_shared_by_a_next_run_and_then_leaves() {
     while postmaster(&options.dir).is_some() {
         assert!(patience.elapsed() < Duration::from_secs(15), "the server outstays its welcome");
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_orphaned_initdb_still_writes_is_waited_for() {
+    let folder = folder();
+    let options = options(folder.path());
+    let half_made = options.dir.join("data.new-1");
+    std::fs::create_dir_all(&half_made).unwrap();
+    let writer = std::thread::spawn(move || {
+        let until = Instant::now() + Duration::from_secs(2);
+        for n in 0_u64.. {
+            if Instant::now() > until || std::fs::write(half_made.join(n.to_string()), "more").is_err() {
+                break;
+            }
+        }
+    });
+    let server = start(&options).await;
+    writer.join().unwrap();
+    assert_eq!(ask(&server, "select 'fine'").await, "fine");
+    server.stop().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_asked_to_end_takes_its_server_along() {
+    let folder = folder();
+    let project = folder.path();
+    let write = |path: &str, text: &str| {
+        let path = project.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("outreach.yaml", "providers: { out: { kind: file, dir: outbox } }\n");
+    write("segments/slow.yaml", "segment: slow\nwhere: { sql: \"pg_sleep(60)::text is null\" }\n");
+    write(
+        "campaigns/one.yaml",
+        "campaign: one\nnumber: 1\ntype: sales\nsegment: slow\nprovider: out\nfields: { a: employee.full_name }\n",
+    );
+    write("companies.csv", "company_name,tin\nC,7701000001\n");
+    write("people.csv", "company_tin,full_name,work_email\n7701000001,Anna,anna@c.example\n");
+    let run = |arguments: &[&str]| Running::start(project, &[], arguments);
+    run(&["import", "companies", "companies.csv"]).finish().await.ended(0);
+    run(&["import", "employees", "people.csv"]).finish().await.ended(0);
+    let pg = project.join(".outreachd/pg");
+    assert_eq!(postmaster(&pg), None);
+    for (signal, code) in [(Running::terminate as fn(&Running), 143), (Running::hang_up, 129)] {
+        let plan = run(&["plan"]);
+        until("the server is up", || async { postmaster(&pg).is_some() }).await;
+        signal(&plan);
+        let ended = plan.finish().await.ended(code);
+        assert_eq!(postmaster(&pg), None, "the server is left running: {ended:?}");
+        assert_eq!(ended.stderr, "");
     }
 }

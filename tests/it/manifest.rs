@@ -191,6 +191,19 @@ fn a_missing_folder_or_project_file_is_an_empty_manifest() {
 }
 
 #[test]
+fn what_looks_like_a_declaration_and_is_not_read_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("campaigns/archive")).unwrap();
+    for name in ["segments.YAML", "campaigns/one.YAML", "campaigns/.hidden.YML", "campaigns/notes.txt"] {
+        std::fs::write(folder.path().join(name), "x: [").unwrap();
+    }
+    let loaded = manifest::load(folder.path());
+    let said: Vec<_> = loaded.diagnostics.iter().map(|found| (found.file.as_str(), found.code)).collect();
+    assert_eq!(said, [("campaigns/archive", "not-read"), ("campaigns/one.YAML", "not-read")]);
+    assert!(loaded.manifest.is_some());
+}
+
+#[test]
 fn a_later_finding_is_placed_in_its_file() {
     let segment = "segment: a\nwhere:\n  all:\n    - sql: \"c.nope > 0\"\n";
     let manifest = project(segment, CAMPAIGN).manifest.unwrap();
@@ -258,6 +271,48 @@ fn hostile_files_end_in_one_error() {
     assert_eq!(codes(&steps), ["too-deep"]);
     assert_eq!(codes(&"x".repeat(2_000_000)), ["too-large"]);
     assert_eq!(codes("a: &a [*a]\n"), ["yaml-syntax"]);
+}
+
+/// `in_segment` is written out where it stands, so few lines can make a rule without end.
+#[test]
+fn rules_stay_of_a_size_that_a_database_can_plan() {
+    let said = |files: Vec<(String, String)>| -> Vec<(&'static str, String)> {
+        let start = std::time::Instant::now();
+        let found = manifest::load_sources(files).diagnostics;
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+        let errors = found.into_iter().filter(manifest::Diagnostic::is_error);
+        errors.map(|found| (found.code, format!("{}: {}", found.file, found.message))).collect()
+    };
+    let file =
+        |n: usize, rule: &str| (format!("segments/s{n}.yaml"), format!("segment: s{n}\nwhere: {rule}\n"));
+    let leaf = file(0, "{ employee.position: { is_set: true } }");
+    let doubling =
+        |n: usize| file(n, &format!("{{ all: [{{ in_segment: s{0} }}, {{ in_segment: s{0} }}] }}", n - 1));
+    let doubled: Vec<_> = std::iter::once(leaf.clone()).chain((1..32).map(doubling)).collect();
+    assert_eq!(said(doubled[..12].to_vec()), []);
+    // 2^n times the leaf and 3 * (2^n - 1) above it: said once, where it comes about.
+    let found = said(doubled);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "too-large");
+    assert!(
+        found[0].1.starts_with("segments/s12.yaml: ") && found[0].1.contains(" 16381 clauses"),
+        "{found:?}"
+    );
+
+    let naming = |n: usize| file(n, &format!("{{ in_segment: s{} }}", n - 1));
+    let chain = |n: usize| std::iter::once(leaf.clone()).chain((1..n).map(naming)).collect::<Vec<_>>();
+    assert_eq!(said(chain(32)), []);
+    let found = said(chain(1999));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("33 segments name each other"), "{found:?}");
+
+    let wide = |n: usize| format!("{{ any: [{}] }}", "{ employee.position: x },".repeat(n));
+    assert_eq!(said(vec![file(1, &wide(1_990))]), []);
+    assert_eq!(said(vec![file(1, &wide(2_000))])[0].0, "too-many-clauses");
+    let many: Vec<_> = (1..=12).map(|n| file(n, &wide(20_000))).collect();
+    let found = said(many);
+    assert!(found.iter().any(|found| found.0 == "too-many-values"), "{found:?}");
+    assert!(found.len() <= 4, "{found:?}");
 }
 
 /// Each text is one mistake made tens of thousands of times; the answer stays small.

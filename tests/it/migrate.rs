@@ -111,12 +111,18 @@ fn added(report: &Report, kind: &str) -> Vec<String> {
         .collect()
 }
 
+/// How many there are.
+pub(crate) fn migrations() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count()
+}
+
 #[tokio::test]
 async fn an_empty_database_gets_everything_once() {
     let db = TestDb::empty().await;
     assert!(!migrate::is_current(db.store()).await.unwrap());
     let report = migrate::run(db.store()).await.unwrap();
-    assert_eq!(report.applied, ["reference", "outreach", "daemon", "smartlead"]);
+    assert_eq!(report.applied[..2], ["reference", "outreach"]);
+    assert_eq!(report.applied.len(), migrations());
     assert!(report.notes.is_empty(), "{:?}", report.notes);
     assert!(added(&report, "table").contains(&"public.ai_interactions".to_owned()));
     assert!(migrate::is_current(db.store()).await.unwrap());
@@ -379,7 +385,7 @@ async fn processes_that_migrate_at_once_do_it_once() {
     });
     let mut applied = futures_util::future::join_all(runs).await;
     applied.sort_unstable();
-    assert_eq!(applied, [0, 0, 0, 4]);
+    assert_eq!(applied, [0, 0, 0, migrations()]);
 }
 
 #[tokio::test]

@@ -189,7 +189,7 @@ impl Life<'_> {
             })
             .await
             .unwrap();
-        let verdicts = planner.verdicts(campaign, &self.everybody()).await.unwrap();
+        let verdicts = planner.verdicts(campaign, &self.everybody()).await.unwrap().unwrap();
         let mut found = Planned {
             live: verdicts.iter().filter(|verdict| verdict.live).count() as i64,
             in_flight: plan.in_flight,
@@ -202,6 +202,9 @@ impl Life<'_> {
             if let Some(skip) = &verdict.skip {
                 found.skipped.insert(verdict.employee_id, Skip::parse(skip).unwrap());
             }
+            found.against.extend(
+                (!verdict.against.is_empty()).then(|| (verdict.employee_id, skips(&verdict.against))),
+            );
             if let Some(leaves) = &verdict.leaves {
                 found.leaving.insert(verdict.employee_id, WithdrawReason::parse(leaves).unwrap());
             }
@@ -496,6 +499,10 @@ fn an_address_is_the_same_to_both_sides() {
 }
 
 /// A verdict about somebody of whom nothing is known says so.
+fn skips(codes: &[String]) -> Vec<Skip> {
+    codes.iter().map(|code| Skip::parse(code).unwrap()).collect()
+}
+
 #[tokio::test]
 async fn nothing_is_known_of_a_stranger() {
     let db = TestDb::new().await;

@@ -351,6 +351,41 @@ async fn what_is_put_off_for_long_is_left_to_a_later_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_asks_for_ages_is_asked_again_after_a_day() {
+    let project = Project::new(Kind::Blind, 3).await;
+    for after in ["99999999999", "18446744073709551615"] {
+        project.receiver.always(Behaviour::ComeBack { status: 429, after: after.to_owned() });
+        project.db.execute("update outreach.pushes set not_before = now()").await;
+        let applied = project.run(&["apply", "--yes"]).await.ended(75);
+        let day = (SystemClock.now() + TimeDelta::hours(24)).format("put off until %Y-%m-%d").to_string();
+        assert!(applied.stdout.contains(&day), "{day}: {}", applied.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_put_off_together_comes_back_in_as_few_calls() {
+    let project = Project::new(Kind::Blind, 6).await;
+    let outreach = project.read("outreach.yaml").replace("batch: 2", "batch: 100");
+    project.write("outreach.yaml", &outreach);
+    project.receiver.script([Behaviour::Status(429), Behaviour::Status(429), Behaviour::Status(429)]);
+    project.run(&["apply", "--yes"]).await.ended(0);
+    assert_eq!(project.receiver.batches(), [6, 6, 6, 6]);
+    project.agrees(6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_of_many_that_is_put_off_makes_apply_say_try_again() {
+    let project = Project::new(Kind::Blind, 6).await;
+    project.receiver.script([
+        Behaviour::Accept,
+        Behaviour::Accept,
+        Behaviour::ComeBack { status: 429, after: "3600".to_owned() },
+    ]);
+    project.run(&["apply", "--yes"]).await.ended(75);
+    assert_eq!(project.enrolled().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_is_misconfigured_stops_and_loses_nothing() {
     for behaviour in [Behaviour::Status(401), Behaviour::Status(402), Behaviour::Status(404)] {
         let project = Project::new(Kind::Blind, 5).await;
@@ -358,6 +393,7 @@ async fn a_provider_that_is_misconfigured_stops_and_loses_nothing() {
         let applied = project.run(&["apply", "--yes"]).await.ended(1);
         assert!(applied.stderr.contains("provider out"), "{}", applied.stderr);
         assert_eq!(project.receiver.batches().len(), 1, "one call says it all");
+        assert_eq!(project.count("outreach.pushes where attempts > 0").await, 0, "no attempt is burned");
         assert_eq!(project.count("employees where campaign_number is not null").await, 0);
         project.receiver.always(Behaviour::Accept);
         project.quiet().await;

@@ -11,7 +11,7 @@ use sqlx::AssertSqlSafe;
 use crate::support::TestDb;
 
 fn is(field: &str, op: Op) -> Rule {
-    Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op })
+    Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op, at: String::new() })
 }
 
 fn text(text: &str) -> Scalar {

@@ -9,22 +9,31 @@ use crate::model::{ActionKind, CampaignPlan, Change, Plan, RemotePlan, Skip};
 pub(super) fn plan(plan: &Plan) -> String {
     let totals = plan.totals;
     let mut text = format!(
-        "### outreachd plan\n\n**+ {} enroll, ~ {} update, - {} withdraw, = {} keep**, {} blocked\n\n",
-        totals.enroll, totals.update, totals.withdraw, totals.keep, totals.blocked
+        "### outreachd plan\n\n**+ {} enroll, ~ {} update, - {} withdraw, = {} keep**{}, {} blocked\n\n",
+        totals.enroll,
+        totals.update,
+        totals.withdraw,
+        totals.keep,
+        match plan.untold() {
+            0 => String::new(),
+            n => format!(" **and what {} would do**", count(n, "untold campaign")),
+        },
+        totals.blocked
     );
     text.push_str("| campaign | number | provider | + enroll | ~ update | - withdraw | = keep | |\n");
     text.push_str("| --- | ---: | --- | ---: | ---: | ---: | ---: | --- |\n");
     for part in &plan.campaigns {
+        let figure = |n: i64| if part.is_told() { n.to_string() } else { "?".to_owned() };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {} | {} |",
             cell(&part.campaign),
             part.number,
             cell(&part.provider),
-            part.enroll,
-            part.update,
-            part.withdraw,
-            part.keep,
+            figure(part.enroll),
+            figure(part.update),
+            figure(part.withdraw),
+            figure(part.keep),
             part.blocked
                 .as_ref()
                 .map_or_else(String::new, |blocked| format!("**blocked**: {}", cell(&blocked.message))),
@@ -33,10 +42,11 @@ pub(super) fn plan(plan: &Plan) -> String {
     for orphan in &plan.orphaned {
         let _ = writeln!(
             text,
-            "\nOrphaned: {} (number {}) is declared by no file; {} stay as they are.",
+            "\nOrphaned: {} (number {}) is declared by no file; {} and {} stay as they are.",
             cell(&orphan.campaign),
             orphan.number,
-            count(orphan.enrolled, "enrolled contact")
+            count(orphan.enrolled, "enrolled contact"),
+            count(orphan.open, "open push")
         );
     }
     for part in plan.campaigns.iter().filter(|part| {

@@ -4,6 +4,7 @@ mod json;
 mod markdown;
 mod text;
 
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -11,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::session::Session;
 use super::{Exit, Globals, output};
-use crate::model::{Blocked, Campaign, CampaignPlan, Plan};
+use crate::model::{Campaign, Plan};
 use crate::reconcile::{Context, Planner, total};
 
 pub(super) use text::{campaign as campaign_text, plan as plan_text};
@@ -53,11 +54,19 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let samples = if arguments.format == Format::Json { 0 } else { i64::from(arguments.show) };
     let plan = make(&context, &mut planner, &campaigns, samples, true).await?;
     if let Some(path) = &arguments.out {
-        let partial = path.with_extension("partial");
         let failed = || format!("could not write the plan to {}", path.display());
-        let file = std::fs::File::create(&partial).with_context(failed)?;
+        // A pipe or a terminal is written to as it is; a file appears whole or not at all.
+        let is_special = std::fs::metadata(path).is_ok_and(|about| !about.is_file());
+        let partial = path.with_extension("partial");
+        let target = if is_special { path } else { &partial };
+        let mut options = std::fs::OpenOptions::new();
+        // It holds addresses: nobody else reads it.
+        options.write(true).create(!is_special).truncate(!is_special).mode(0o600);
+        let file = options.open(target).with_context(failed)?;
         json::write(&mut planner, &campaigns, &plan, std::io::BufWriter::new(file)).await?;
-        std::fs::rename(&partial, path).with_context(failed)?;
+        if !is_special {
+            std::fs::rename(&partial, path).with_context(failed)?;
+        }
     }
     match arguments.format {
         Format::Text => output::write(&text::plan(&plan))?,
@@ -68,8 +77,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         }
     }
     // What could not be read is not nothing to do, whoever asks.
-    let told = |plan: &CampaignPlan| plan.blocked.as_ref().is_none_or(Blocked::can_be_approved);
-    if !plan.campaigns.iter().all(told) {
+    if plan.untold() > 0 {
         return Ok(Exit::HeldBack);
     }
     let changes = plan.campaigns.iter().any(|plan| plan.changes() > 0 || plan.blocked.is_some());
@@ -97,7 +105,7 @@ pub(super) async fn make<'a>(
         let (plan, steps) = tokio::join!(planner.campaign(campaign, samples), steps);
         let mut plan = plan?;
         let steps = steps?;
-        if plan.blocked.as_ref().is_none_or(Blocked::can_be_approved) {
+        if plan.is_told() {
             plan.funnel = steps;
         }
         plans.push(plan);

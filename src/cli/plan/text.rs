@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::output::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, count, paint};
-use crate::model::{Action, ActionKind, CampaignPlan, Plan, RemotePlan, Skip};
+use crate::model::{Action, ActionKind, CampaignPlan, Plan, RemotePlan, Skip, printable};
 
 /// The whole plan.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -20,20 +20,24 @@ pub(crate) fn plan(plan: &Plan) -> String {
     for orphan in &plan.orphaned {
         let _ = write!(
             text,
-            "\n{} {} #{}: no file declares it, {} stay as they are.\n  To end it, restore its file with `state: archived`.\n",
+            "\n{} {} #{}: no file declares it, {} and {} stay as they are.\n  To end it, restore its file with `state: archived`.\n",
             paint(YELLOW, "orphaned"),
             orphan.campaign,
             orphan.number,
             count(orphan.enrolled, "enrolled contact"),
+            count(orphan.open, "open push"),
         );
     }
     let totals = plan.totals;
-    let _ = write!(
-        text,
-        "\n{} {}",
-        paint(BOLD, "Total:"),
-        counts(totals.enroll, totals.update, totals.withdraw, totals.keep)
-    );
+    let figures = [totals.enroll, totals.update, totals.withdraw, totals.keep];
+    let _ = write!(text, "\n{} {}", paint(BOLD, "Total:"), counts(figures.map(Some)));
+    if plan.untold() > 0 {
+        let _ = write!(
+            text,
+            "   {}",
+            paint(RED, format!("and what {} would do", count(plan.untold(), "untold campaign")))
+        );
+    }
     if totals.blocked > 0 {
         let _ = write!(text, "   {}", paint(RED, format!("{} blocked", totals.blocked)));
     }
@@ -41,10 +45,12 @@ pub(crate) fn plan(plan: &Plan) -> String {
     text
 }
 
-fn counts(enroll: i64, update: i64, withdraw: i64, keep: i64) -> String {
-    let part = |style, sign, n: i64, word| {
-        let text = format!("{sign} {n} {word}");
-        if n == 0 { paint(DIM, text) } else { paint(style, text) }
+/// `None` is a figure that nobody can tell.
+fn counts([enroll, update, withdraw, keep]: [Option<i64>; 4]) -> String {
+    let part = |style, sign, n: Option<i64>, word| match n {
+        None => paint(RED, format!("{sign} ? {word}")),
+        Some(0) => paint(DIM, format!("{sign} 0 {word}")),
+        Some(n) => paint(style, format!("{sign} {n} {word}")),
     };
     [
         part(GREEN, '+', enroll, "enroll"),
@@ -61,7 +67,7 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
         "{} {}\n  {}\n",
         paint(BOLD, &part.campaign),
         paint(DIM, format!("#{} -> {}", part.number, part.provider)),
-        counts(part.enroll, part.update, part.withdraw, part.keep),
+        counts([part.enroll, part.update, part.withdraw, part.keep].map(|n| part.is_told().then_some(n))),
     );
     if let Some(blocked) = &part.blocked {
         let _ = writeln!(text, "  {} {}", paint(RED, "blocked:"), blocked.message);
@@ -137,10 +143,11 @@ fn action_lines(text: &mut String, action: &Action) {
         ActionKind::Update => (YELLOW, '~'),
         ActionKind::Withdraw => (RED, '-'),
     };
-    let who = if action.who.is_empty() { action.employee_id.to_string() } else { action.who.clone() };
-    let _ =
-        writeln!(text, "  {} {who} <{}> {}", paint(style, sign), action.email, paint(DIM, &action.reason));
+    let who = if action.who.is_empty() { action.employee_id.to_string() } else { printable(&action.who) };
+    let (email, reason) = (printable(&action.email), printable(&action.reason));
+    let _ = writeln!(text, "  {} {who} <{email}> {}", paint(style, sign), paint(DIM, reason));
     for change in &action.changes {
-        let _ = writeln!(text, "      {}: {} -> {}", change.field, change.old, change.new);
+        let line = format!("{}: {} -> {}", change.field, change.old, change.new);
+        let _ = writeln!(text, "      {}", printable(&line));
     }
 }

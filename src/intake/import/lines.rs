@@ -8,10 +8,14 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use sha2::{Digest, Sha256};
 
+use super::source::LONGEST_RECORD;
+
 /// Also how much of a file is looked at to tell its encoding.
 const BUFFER: usize = 256 * 1024;
 /// A longer line is no line of a table; the limit keeps memory flat.
-pub(super) const LONGEST_LINE: usize = 8 * 1024 * 1024;
+const LONGEST_LINE: usize = 8 * 1024 * 1024;
+/// How much is kept of a longer one: as long as no record may be, so that no quote is followed into it.
+const CUT: usize = LONGEST_RECORD + 1;
 
 /// Reads a file and hashes what it reads.
 struct Hashing {
@@ -27,9 +31,16 @@ impl Read for Hashing {
     }
 }
 
+/// One line, with its line end.
+pub(super) struct Line {
+    pub text: Vec<u8>,
+    /// It was too long to be held, so that `text` is only its start.
+    pub is_cut: bool,
+}
+
 pub(super) struct Lines {
     input: BufReader<Hashing>,
-    given_back: VecDeque<Vec<u8>>,
+    given_back: VecDeque<Line>,
     /// Of the line that comes next.
     number: u64,
     bytes: u64,
@@ -51,31 +62,46 @@ impl Lines {
         self.bytes += bytes as u64;
     }
 
-    /// The next line with its line end, and its number from 1.
-    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+    /// The next line, and its number from 1.
+    pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line)>> {
         let line = if let Some(line) = self.given_back.pop_front() {
             line
         } else {
-            let mut line = Vec::new();
+            let mut text = Vec::new();
             let longest = LONGEST_LINE as u64 + 1;
-            let count = self.input.by_ref().take(longest).read_until(b'\n', &mut line)?;
+            let count = self.input.by_ref().take(longest).read_until(b'\n', &mut text)?;
             if count == 0 {
                 return Ok(None);
             }
-            if count > LONGEST_LINE {
-                let problem = format!("line {} is longer than {LONGEST_LINE} bytes", self.number);
-                return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
-            }
             self.bytes += count as u64;
-            line
+            let is_cut = count > LONGEST_LINE;
+            if is_cut {
+                text.truncate(CUT);
+                self.skip_line()?;
+            }
+            Line { text, is_cut }
         };
         let number = self.number;
         self.number += 1;
         Ok(Some((number, line)))
     }
 
+    /// Passes over the rest of a line.
+    fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let buffer = self.input.fill_buf()?;
+            let end = buffer.iter().position(|&byte| byte == b'\n');
+            let count = end.map_or(buffer.len(), |end| end + 1);
+            self.input.consume(count);
+            self.bytes += count as u64;
+            if end.is_some() || count == 0 {
+                return Ok(());
+            }
+        }
+    }
+
     /// Gives back the lines that were taken last, in their order.
-    pub(super) fn give_back(&mut self, lines: Vec<Vec<u8>>) {
+    pub(super) fn give_back(&mut self, lines: Vec<Line>) {
         self.number -= lines.len() as u64;
         for line in lines.into_iter().rev() {
             self.given_back.push_front(line);

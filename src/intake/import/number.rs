@@ -55,6 +55,20 @@ pub(super) fn decimal(text: &str) -> Result<String, String> {
 /// A whole number that fits the database's `integer`; `140.0` is one.
 pub(super) fn integer(text: &str) -> Result<String, String> {
     let refused = |_| format!("`{}` is not a whole number", shown(text));
+    // As a fraction it says more than a whole number needs, as thousands it is another number.
+    let looks_grouped = |(whole, fraction): (&str, &str)| {
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let sign = ['-', '\u{2212}', '+'];
+        let whole = whole.trim_start_matches(sign);
+        (1..=3).contains(&whole.len())
+            && !whole.starts_with('0')
+            && fraction.len() == 3
+            && digits(whole)
+            && digits(fraction)
+    };
+    if text.split_once('.').is_some_and(looks_grouped) {
+        return Err(format!("`{text}` may be a fraction or thousands: write it without a point"));
+    }
     let number = match decimal(text) {
         Err(reason) if reason.contains("thousands") => return Err(reason),
         other => other.map_err(refused)?,
@@ -171,6 +185,10 @@ mod tests {
         assert_eq!(integer("about 40").unwrap_err(), "`about 40` is not a whole number");
         assert!(integer("1.5").is_err());
         assert!(integer("1,250").unwrap_err().contains("thousands"));
+        for text in ["1.250", "1.000", "-12.000", "100.000"] {
+            assert!(integer(text).unwrap_err().contains("thousands"), "{text}");
+        }
+        assert_eq!(integer("1400.000"), Ok("1400".to_owned()));
         assert!(integer("3000000000").unwrap_err().contains("outside"));
     }
 }

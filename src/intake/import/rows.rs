@@ -36,7 +36,7 @@ struct Row {
 impl Batch {
     pub(super) fn add(&mut self, columns: &Columns, format: &Format, record: &Record) {
         let mut row = Row { values: vec![None; columns.taken.len()], cleared: 0, faults: Vec::new() };
-        if record.raw.trim_ascii().is_empty() {
+        if record.fault.is_none() && record.raw.trim_ascii().is_empty() {
             self.blank += 1;
             return;
         }

@@ -2,6 +2,7 @@
 
 mod mirror;
 mod references;
+mod size;
 mod smartlead;
 mod uniqueness;
 
@@ -91,6 +92,7 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
     smartlead::check(declared, &mut report);
+    size::check(declared, &mut report);
     nothing_is_lost(declared, &mut report);
 }
 

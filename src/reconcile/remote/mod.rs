@@ -127,7 +127,8 @@ pub(super) async fn observe(context: &Context<'_>, campaign: &Campaign) -> Resul
 
 /// Looks at the campaign at its provider. Changes nothing.
 pub async fn look(context: &Context<'_>, campaign: &Campaign) -> Result<Look, ReconcileError> {
-    if !settings_of(context, campaign)?.kind.keeps_campaigns() {
+    // Of a campaign whose file is gone there is no sequence: it stays there as it is.
+    if campaign.sequence.is_empty() || !settings_of(context, campaign)?.kind.keeps_campaigns() {
         return Ok(Look::None);
     }
     let (provider, _) = unleased(context, campaign)?;

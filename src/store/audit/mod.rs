@@ -34,6 +34,11 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: include_str!("written_back_iff_accepted.sql"),
     },
     Invariant {
+        name: "daily_limit_held",
+        promise: "no more contacts are enrolled on a day than its limit admits",
+        sql: include_str!("daily_limit_held.sql"),
+    },
+    Invariant {
         name: "ledger_agrees",
         promise: "every live enrollment stands on an accepted push, and every push on its enrollment",
         sql: include_str!("ledger_agrees.sql"),

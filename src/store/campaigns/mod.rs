@@ -1,10 +1,14 @@
 //! What the database remembers of campaigns: their names, their first day, what was handed over today.
 
+mod remembered;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{Store, StoreError, sql};
 use crate::model::{Campaign, Orphan};
+
+pub use remembered::{remember, remembered};
 
 /// The figures that daily limits are counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
@@ -36,25 +40,6 @@ pub async fn handed(
     .fetch_one(connection)
     .await
     .map_err(StoreError::on("count what was handed over today"))
-}
-
-/// Remembers that the campaign is declared, under its present name and provider.
-pub async fn remember(store: &Store, campaign: &Campaign, now: DateTime<Utc>) -> Result<(), StoreError> {
-    sql::query(
-        "insert into outreach.campaigns as c (number, name, provider, declared_at, served_tick)
-         values ($1, $2, $3, $4, $4)
-         on conflict (number) do update
-             set name = excluded.name, provider = excluded.provider, declared_at = excluded.declared_at
-             where (c.name, c.provider) is distinct from (excluded.name, excluded.provider)",
-    )
-    .bind(campaign.number)
-    .bind(&campaign.name)
-    .bind(&campaign.provider)
-    .bind(now)
-    .execute(store)
-    .await
-    .map(|_| ())
-    .map_err(StoreError::on("remember the campaign"))
 }
 
 /// The provider that still holds contacts of the campaign, if it is not the one that is declared now.
@@ -90,23 +75,29 @@ pub async fn known(store: &Store) -> Result<Vec<(i32, String)>, StoreError> {
         .map_err(StoreError::on("list the campaigns"))
 }
 
-/// Campaigns with live enrollments that no file declares any more.
+/// Campaigns with live enrollments or open pushes that no file declares any more.
 pub async fn orphans(connection: &mut PgConnection, declared: &[i32]) -> Result<Vec<Orphan>, StoreError> {
-    let rows: Vec<(i32, String, i64)> = sql::query_as(
-        "select c.number, c.name, n.live
+    let rows: Vec<(i32, String, i64, i64)> = sql::query_as(
+        "select c.number, c.name, n.live, p.open
          from outreach.campaigns c
          cross join lateral (
              select count(*) as live from outreach.enrollments n
              where n.campaign_number = c.number and n.live
          ) n
-         where c.number <> all ($1) and n.live > 0
+         cross join lateral (
+             select count(*) as open from outreach.pushes p
+             where p.campaign_number = c.number and p.settled_at is null
+               and (p.state <> 'recorded' or p.attempts > 0)
+         ) p
+         where c.number <> all ($1) and n.live + p.open > 0
          order by c.number",
     )
     .bind(declared)
     .fetch_all(connection)
     .await
     .map_err(StoreError::on("look for campaigns without a file"))?;
-    Ok(rows.into_iter().map(|(number, campaign, enrolled)| Orphan { campaign, number, enrolled }).collect())
+    let orphan = |(number, campaign, enrolled, open)| Orphan { campaign, number, enrolled, open };
+    Ok(rows.into_iter().map(orphan).collect())
 }
 
 /// A figure that changes with every committed change of what plans are made from, and with some others.

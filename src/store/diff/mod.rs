@@ -53,10 +53,13 @@ struct Statement {
 
 impl Statement {
     fn new(question: &Question<'_>, tail: impl FnOnce(&Steps<'_>, &mut Binds) -> String) -> Self {
+        Self::of(&Steps::new(question), tail)
+    }
+
+    fn of<'a>(steps: &Steps<'a>, tail: impl FnOnce(&Steps<'a>, &mut Binds) -> String) -> Self {
         let mut binds = Binds::default();
-        let steps = Steps::new(question);
         let mut text = steps.with_clause(&mut binds);
-        text.push_str(&tail(&steps, &mut binds));
+        text.push_str(&tail(steps, &mut binds));
         Self { text, binds }
     }
 }
@@ -145,7 +148,8 @@ pub async fn verdicts(
     question: &Question<'_>,
     people: &[Uuid],
 ) -> Result<Vec<Verdict>, StoreError> {
-    let Statement { text, binds } = Statement::new(question, |_, binds| Steps::verdict_tail(binds, people));
+    let Statement { text, binds } =
+        Statement::of(&Steps::explaining(question), |_, binds| Steps::verdict_tail(binds, people));
     let doing = "explain a contact";
     let rows =
         sql::query_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)

@@ -31,6 +31,16 @@ impl Steps<'_> {
         let since = instant(binds, self.question.day_start);
         let above = self.above(binds);
         let segment = self.segment;
+        // Who takes up room in the segment's limits; one who is on the way will.
+        let entered = format!(
+            "
+        select company_id from outreach.enrollments
+        where campaign_number = {number} and status not in ('failed', 'withdrawn')
+        union all
+        select company_id from outreach.pushes
+        where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
+    "
+        );
         let mut layers = vec![("single", self.single(&sort))];
         let mut previous = "single";
         let mut layer = |name: &'static str,
@@ -65,8 +75,7 @@ from (
             let held = format!(
                 "
 left join (
-    select company_id, count(*) as taken from outreach.enrollments
-    where campaign_number = {number} and status not in ('failed', 'withdrawn') group by company_id
+    select company_id, count(*) as taken from ({entered}) u group by company_id
 ) t on t.company_id = r.company_id"
             );
             layer("within_company", COMPANY, Some(held), i64::from(bound), Skip::OverPerCompany);
@@ -92,8 +101,7 @@ left join (
             let held = format!(
                 "
 cross join (
-    select count(*) as taken from outreach.enrollments
-    where campaign_number = {number} and status not in ('failed', 'withdrawn')
+    select count(*) as taken from ({entered}) u
 ) t"
             );
             layer("within_segment", "", Some(held), i64::from(bound), Skip::OverSegmentLimit);

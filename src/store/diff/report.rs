@@ -174,6 +174,10 @@ pub struct Verdict {
     /// Why it leaves.
     pub leaves: Option<String>,
     pub action: Option<String>,
+    /// Every reason that speaks against an enrollment, but for the bounds that count contacts.
+    pub against: Vec<String>,
+    /// Every reason to leave.
+    pub leaving: Vec<String>,
 }
 
 impl Verdict {
@@ -188,6 +192,8 @@ impl Verdict {
             skip: None,
             leaves: None,
             action: None,
+            against: Vec::new(),
+            leaving: Vec::new(),
         }
     }
 
@@ -201,6 +207,18 @@ impl Verdict {
             skip: row.try_get("skip")?,
             leaves: row.try_get("leaves")?,
             action: row.try_get("action")?,
+            against: row.try_get("against")?,
+            leaving: row.try_get("leaving")?,
         })
+    }
+
+    /// The reasons beside the one that counts.
+    pub fn further(&self) -> Vec<String> {
+        let (first, all) = match (&self.skip, &self.leaves) {
+            (Some(skip), _) => (skip, &self.against),
+            (None, Some(leaves)) => (leaves, &self.leaving),
+            (None, None) => return Vec::new(),
+        };
+        all.iter().filter(|reason| *reason != first).cloned().collect()
     }
 }

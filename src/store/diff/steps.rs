@@ -29,13 +29,35 @@ pub(super) struct Steps<'a> {
     pub(super) campaign: &'a Campaign,
     pub(super) segment: Option<&'a Segment>,
     values: Values<'a>,
+    /// Every reason is told, not only the first one.
+    explains: bool,
 }
 
 impl<'a> Steps<'a> {
     pub(super) fn new(question: &'a Question<'a>) -> Self {
         let campaign = question.campaign;
         let segment = question.segments.get(&campaign.segment);
-        Self { question, campaign, segment, values: Values::new(campaign) }
+        Self { question, campaign, segment, values: Values::new(campaign), explains: false }
+    }
+
+    /// The same steps, with every reason for and against each contact.
+    pub(super) fn explaining(question: &'a Question<'a>) -> Self {
+        Self { explains: true, ..Self::new(question) }
+    }
+
+    /// A column with the first reason that holds; when they are to be explained, another one with all of them.
+    fn reasons(&self, name: &str, reasons: &[(impl AsRef<str>, &str)]) -> String {
+        let (mut first, mut every) = (String::new(), Vec::new());
+        for (condition, code) in reasons {
+            let condition = condition.as_ref();
+            let _ = write!(first, "\n        when {condition} then '{code}'");
+            every.push(format!("case when {condition} then '{code}' end"));
+        }
+        let mut columns = format!("case{first}\n    end as {name}");
+        if self.explains {
+            let _ = write!(columns, ",\n    array_remove(array[{}], null) as reasons", every.join(", "));
+        }
+        columns
     }
 
     /// `with candidates as (...), ..., actions as (...)`.
@@ -221,8 +243,7 @@ from (
         let leaves = self.campaign.on_leave == OnLeave::Withdraw && state != State::Paused;
         let mirror = self.campaign.membership == Membership::Mirror && state == State::Active;
         let when = |holds: bool, condition: &'static str| if holds { condition } else { "false" };
-        let mut reasons = String::new();
-        for (condition, reason) in [
+        let reasons = [
             ("deleted", WithdrawReason::Deleted),
             ("unsubscribed", WithdrawReason::Unsubscribed),
             ("bounced", WithdrawReason::Bounced),
@@ -232,15 +253,13 @@ from (
             (when(leaves && state == State::Archived, "true"), WithdrawReason::Archived),
             (when(leaves, "exits"), WithdrawReason::Exit),
             (when(leaves && mirror, "not matched"), WithdrawReason::LeftAudience),
-        ] {
-            let _ = write!(reasons, "\n        when {condition} then '{}'", reason.code());
-        }
+        ];
+        let reasons = self.reasons("leaves", &reasons.map(|(condition, reason)| (condition, reason.code())));
         let held = "employee_id, held_company, held_email, ordinal, held_hash, refused_hash, in_flight";
         let now = "company_id, email, unsubscribed, bounced, replied, exits, complete, source_hash";
         // Both addresses count: the one that the provider holds and the one that the row has now.
         format!(
-            "select t.*, case{reasons}
-    end as leaves
+            "select t.*, {reasons}
 from (
     select {held}, {now}, matched, deleted,
         suppressed or (held_email is distinct from email and exists (
@@ -301,15 +320,14 @@ left join (
                 format!("f.last_sent > {}{soon}", instant(binds, since))
             },
         );
-        let mut reasons = String::new();
-        for (condition, skip) in [
+        let reasons = [
             (
                 format!("f.known and f.status is not null and f.status <> 'failed' and not ({reenters})"),
                 Skip::AlreadyContacted,
             ),
             ("f.status = 'failed' and f.refused_hash = f.source_hash".to_owned(), Skip::Refused),
             ("coalesce(f.email, '') = ''".to_owned(), Skip::NoAddress),
-            (format!("not {}", columns::is_address("f.email")), Skip::InvalidAddress),
+            (format!("f.email <> '' and not {}", columns::is_address("f.email")), Skip::InvalidAddress),
             ("f.unsubscribed".to_owned(), Skip::Unsubscribed),
             ("f.bounced".to_owned(), Skip::Bounced),
             ("f.replied".to_owned(), Skip::Replied),
@@ -320,12 +338,10 @@ left join (
             (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
-        ] {
-            let _ = write!(reasons, "\n        when {condition} then '{}'", skip.code());
-        }
+        ];
+        let reasons = self.reasons("skip", &reasons.map(|(condition, skip)| (condition, skip.code())));
         format!(
-            "select {columns}, case{reasons}
-    end as skip
+            "select {columns}, {reasons}
 from moving f
 left join (
     select distinct employee_id from {elsewhere} where campaign_number <> all ({tolerated})

@@ -152,10 +152,12 @@ group by waiting, today",
             "select p.employee_id,
     k.candidate_id is not null as matched,
     m.status, coalesce(m.live, false) as live, coalesce(m.in_flight, false) as in_flight,
-    d.skip, s.leaves, a.action
+    d.skip, s.leaves, a.action,
+    coalesce(j.reasons, '{{}}') as against, coalesce(s.reasons, '{{}}') as leaving
 from unnest({people}) as p (employee_id)
 left join candidates k on k.candidate_id = p.employee_id
 left join enrolled m on m.enrolled_id = p.employee_id
+left join judged j using (employee_id)
 left join admitted d using (employee_id)
 left join standing s using (employee_id)
 left join actions a using (employee_id)"

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of sharing: callers hold the set-up lock.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,6 +27,8 @@ const START_PATIENCE: Duration = Duration::from_mins(1);
 /// Backends of a killed postmaster take some hundred milliseconds to leave, and block the next start.
 const RESTART_PAUSE: Duration = Duration::from_millis(300);
 const RESTARTS: u32 = 20;
+/// How long an `initdb` goes on that nobody waits for any more.
+const ORPHAN_PATIENCE: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(25);
 const LOG_LIMIT: u64 = 8 << 20;
 
@@ -95,7 +97,7 @@ impl Cluster<'_> {
     fn sweep(&self) -> Result<(), EmbeddedError> {
         for entry in self.dir.read_dir().doing("read", self.dir)?.flatten() {
             if entry.file_name().to_string_lossy().starts_with("data.new-") {
-                std::fs::remove_dir_all(entry.path()).doing("remove the half-made", entry.path())?;
+                remove_all(&entry.path()).doing("remove the half-made", entry.path())?;
             }
         }
         Ok(())
@@ -237,6 +239,18 @@ impl Cluster<'_> {
         command.args(["/bin/sh", "-c", script, "reaper"]).arg(self.dir);
         command.arg(linger.as_secs_f32().to_string()).arg(programs.program("pg_ctl"));
         command.process_group(0).spawn().doing("run", flock).map(drop)
+    }
+}
+
+/// Removes a folder that an `initdb` whose parent was killed may still be writing to, for a few seconds.
+fn remove_all(folder: &Path) -> std::io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(_) if start.elapsed() < ORPHAN_PATIENCE => std::thread::sleep(POLL),
+            result => return result,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
-use crate::model::{ActionKind, Campaign, PushKey, PushState, WithdrawReason};
+use crate::model::{ActionKind, Campaign, PushKey, PushState, WithdrawReason, printable};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -246,10 +246,18 @@ pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option
     .map_err(StoreError::on("look for due pushes"))
 }
 
-/// How many pushes the provider has put off.
-pub async fn put_off(store: &Store, campaign: i32) -> Result<i64, StoreError> {
-    sql::query_scalar(
-        "select count(*) from outreach.pushes
+/// Pushes that the provider has put off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct PutOff {
+    pub pushes: i64,
+    /// When the first of them may be handed over.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// How many pushes the provider has put off, and until when.
+pub async fn put_off(store: &Store, campaign: i32) -> Result<PutOff, StoreError> {
+    sql::query_as(
+        "select count(*) as pushes, min(not_before) as until from outreach.pushes
          where campaign_number = $1 and settled_at is null and state = 'retry'",
     )
     .bind(campaign)
@@ -270,6 +278,8 @@ pub struct Outcome {
     pub rendered: Option<Value>,
     /// Whether the provider may hold it although nobody said so; `None` leaves what was known.
     pub doubted: Option<bool>,
+    /// Whether it was an attempt at all; false gives the attempt back.
+    pub counts: bool,
 }
 
 /// How many pushes ended in which state, and how many rows of `employees` were written.
@@ -329,13 +339,14 @@ pub async fn settle(
         .bind(outcomes.iter().map(|outcome| outcome.key.employee_id).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.key.ordinal).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.state.as_str()).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref()).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref().map(printable)).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.not_before).collect::<Vec<_>>())
         .bind(outcomes.iter().map(|outcome| outcome.rendered.as_ref()).collect::<Vec<_>>())
         .bind(campaign.outreach_type.as_str())
         .bind(extra("employee.processing_status"))
         .bind(extra("employee.client_status"))
         .bind(outcomes.iter().map(|outcome| outcome.doubted).collect::<Vec<_>>())
+        .bind(outcomes.iter().map(|outcome| outcome.counts).collect::<Vec<_>>())
         .fetch_all(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;

@@ -2,6 +2,7 @@
 -- $1 campaign, $2 lease name, $3 lease token, $4 now,
 -- $5 employees, $6 ordinals, $7 states, $8 answers, $9 not before, $10 fields as rendered,
 -- $14 whether the provider may hold it although nobody said so (null: as before),
+-- $15 whether it counts as an attempt,
 -- $11 outreach type, $12 processing_status, $13 client_status (null: leave alone)
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
@@ -12,8 +13,8 @@ with holder as (
 answered as materialized (
     select $1::integer as campaign_number, a.*
     from unnest($5::uuid[], $6::integer[], $7::text[], $8::text[], $9::timestamptz[], $10::jsonb[],
-            $14::boolean[])
-        as a (employee_id, ordinal, state, answer, not_before, rendered, doubted)
+            $14::boolean[], $15::boolean[])
+        as a (employee_id, ordinal, state, answer, not_before, rendered, doubted, counts)
 ),
 settled as (
     update outreach.pushes p
@@ -22,6 +23,7 @@ settled as (
         not_before = a.not_before,
         doubted = coalesce(a.doubted, p.doubted),
         fields = coalesce(a.rendered, p.fields),
+        attempts = p.attempts - case when a.counts then 0 else 1 end,
         settled_at = case when a.state in ('accepted', 'refused') then $4 end
     from answered a, holder
     where p.employee_id = a.employee_id

@@ -9,8 +9,8 @@ use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 
 use super::{read, rows};
-use crate::audience::{Bind, Binds, CONTACTS, Scope, check_sql, funnel, order_by, predicate, strict};
-use crate::model::{Example, Expect, FieldRef, Op, Rule, Segment, SqlClause, Test};
+use crate::audience::{Bind, Binds, CONTACTS, Scope, funnel, order_by, predicate, strict};
+use crate::model::{Example, Expect, FieldRef, Op, Rule, Segment, SqlClause, Test, check_sql};
 use crate::store::{Store, StoreError, is_away};
 
 /// A made-up contact is one row, and planning reads none.
@@ -149,6 +149,7 @@ pub async fn prepare(
 fn fault(owner: &Segment, rule: &Rule, message: &str) -> SegmentFault {
     let (at, message) = match rule {
         Rule::Sql(clause) => (clause.at.clone(), message.to_owned()),
+        Rule::Test(test) if !test.at.is_empty() => (test.at.clone(), format!("`{rule}`: {message}")),
         other => ("/where".to_owned(), format!("`{other}`: {message}")),
     };
     SegmentFault { segment: owner.name.clone(), at, message }

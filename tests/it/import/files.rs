@@ -274,6 +274,23 @@ async fn a_broken_row_takes_no_good_one_with_it() {
 }
 
 #[tokio::test]
+async fn a_line_of_many_megabytes_is_one_reject() {
+    let world = World::new().await;
+    let long = "x".repeat(9 << 20);
+    let content = format!(
+        "company_name,tin\nA,1000000001\n{long},1000000002\nB,1000000003\n\"C,{long}\nD,1000000004\n"
+    );
+    let report = world.companies(&world.file("a.csv", &content)).await;
+    assert_eq!(counts(&report), [5, 3, 0, 0, 2, 0]);
+    let long = "is longer than 8 MiB and is not copied here: mend it in the imported file";
+    assert_eq!(reasons(&report), [(3, "", long), (5, "", long)]);
+    let rejects = report.rejects.unwrap();
+    assert!(std::fs::metadata(&rejects).unwrap().len() < 1000);
+    let again = world.companies(&rejects).await;
+    assert_eq!(again.inserted, 0, "half a row is no row");
+}
+
+#[tokio::test]
 async fn rejects_never_replace_another_file() {
     let world = World::new().await;
     let file = world.file("a.csv", "tin,company_name\n1000000001,A\nx,B\n");

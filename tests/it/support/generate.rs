@@ -243,7 +243,7 @@ pub(crate) fn fields() -> Vec<FieldRef> {
 fn test() -> impl Strategy<Value = Rule> {
     select(fields()).prop_flat_map(|field| {
         let op = Union::new(operators(&field));
-        op.prop_map(move |op| Rule::Test(Test { field: field.clone(), op }))
+        op.prop_map(move |op| Rule::Test(Test { field: field.clone(), op, at: String::new() }))
     })
 }
 
@@ -288,5 +288,5 @@ pub(crate) fn segments() -> BTreeMap<String, Segment> {
 }
 
 fn is(field: &str, op: Op) -> Rule {
-    Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op })
+    Rule::Test(Test { field: FieldRef::parse(field).unwrap(), op, at: String::new() })
 }

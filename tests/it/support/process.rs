@@ -80,6 +80,10 @@ impl Running {
         self.signal(Signal::TERM);
     }
 
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     pub(crate) fn freeze(&self) {
         self.signal(Signal::STOP);
     }

@@ -151,6 +151,20 @@ impl Project {
         self.hold("select from public.gate for update").await
     }
 
+    /// Lets a process that inserts into a table wait there, until the transaction is dropped.
+    pub(crate) async fn hold_inserts(&self, table: &str) -> Transaction<'static, Postgres> {
+        self.db
+            .execute(&format!(
+                "create table if not exists public.gate as select 1 as id;
+                 create or replace function public.wait_before_insert() returns trigger language plpgsql as
+                 $$ begin perform from public.gate for share; return new; end $$;
+                 create trigger wait_before_insert before insert on {table}
+                     for each row execute function public.wait_before_insert()"
+            ))
+            .await;
+        self.hold("select from public.gate for update").await
+    }
+
     /// Waits until a statement with this text waits for somebody's lock.
     pub(crate) async fn stalled(&self, text: &str) {
         until(text, || async move {
@@ -282,7 +296,7 @@ impl Project {
 
 /// Waits for a condition, not for a time.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !condition().await {
         assert!(Instant::now() < deadline, "never came about: {what}");
         sleep(Duration::from_millis(5)).await;

@@ -32,7 +32,7 @@ pub(crate) fn field(name: &str) -> FieldRef {
 }
 
 fn equals(name: &str, text: &str) -> Rule {
-    Rule::Test(Test { field: field(name), op: Op::Eq(Scalar::Text(text.to_owned())) })
+    Rule::Test(Test { field: field(name), op: Op::Eq(Scalar::Text(text.to_owned())), at: String::new() })
 }
 
 /// A manifest with one `file` provider; what it declares is put in by the caller.

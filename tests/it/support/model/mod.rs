@@ -109,6 +109,8 @@ pub(crate) struct Planned {
     pub(crate) actions: BTreeMap<Uuid, (ActionKind, String)>,
     pub(crate) skipped: BTreeMap<Uuid, Skip>,
     pub(crate) leaving: BTreeMap<Uuid, WithdrawReason>,
+    /// Everything that speaks against those who do not enter, but for the bounds that count contacts.
+    pub(crate) against: BTreeMap<Uuid, Vec<Skip>>,
     pub(crate) live: i64,
     pub(crate) in_flight: i64,
     pub(crate) live_in_flight: i64,

@@ -120,9 +120,11 @@ impl View<'_> {
             if !self.matched(person) || live || self.in_flight(id) {
                 continue;
             }
-            match self.objection(id, person) {
+            let against = self.objections(id, person);
+            match against.first() {
                 Some(skip) => {
-                    planned.skipped.insert(*id, skip);
+                    planned.skipped.insert(*id, *skip);
+                    planned.against.insert(*id, against);
                 }
                 None => passed.push((*id, person)),
             }
@@ -151,8 +153,8 @@ impl View<'_> {
         }
     }
 
-    /// The first reason against a contact that has nothing to do with how many there are.
-    fn objection(&self, id: &Uuid, person: &Person) -> Option<Skip> {
+    /// The reasons against a contact that have nothing to do with how many there are; the first one counts.
+    fn objections(&self, id: &Uuid, person: &Person) -> Vec<Skip> {
         let world = self.world;
         let address = person.address();
         let earlier = world.enrollments.get(&(self.campaign.number, *id));
@@ -167,7 +169,7 @@ impl View<'_> {
                 Skip::Refused,
             ),
             (address.is_empty(), Skip::NoAddress),
-            (!is_address(&address), Skip::InvalidAddress),
+            (!address.is_empty() && !is_address(&address), Skip::InvalidAddress),
             (person.unsubscribed, Skip::Unsubscribed),
             (person.bounced, Skip::Bounced),
             (person.replied, Skip::Replied),
@@ -180,7 +182,8 @@ impl View<'_> {
             (self.is_held(id, &address), Skip::DuplicateAddress),
         ]
         .into_iter()
-        .find_map(|(holds, skip)| holds.then_some(skip))
+        .filter_map(|(holds, skip)| holds.then_some(skip))
+        .collect()
     }
 
     fn held_out(&self, id: &Uuid) -> bool {
@@ -248,7 +251,7 @@ impl View<'_> {
         let mut layers: Vec<(Skip, Box<dyn Fn(&Person) -> Option<String>>, Box<dyn Fn(&str) -> i64>)> =
             vec![(Skip::DuplicateAddress, Box::new(|person| Some(person.address())), Box::new(|_| 1))];
         if let Some(most) = segment.per_company {
-            let taken = |group: &str| self.entered().filter(|n| in_company(n.company, group)).count();
+            let taken = |group: &str| self.entered().filter(|company| in_company(*company, group)).count();
             layers.push((
                 Skip::OverPerCompany,
                 Box::new(company),
@@ -283,9 +286,11 @@ impl View<'_> {
         layers
     }
 
-    /// Who takes up room in the segment's limits.
-    fn entered(&self) -> impl Iterator<Item = &Enrollment> {
-        self.enrollments().map(|(_, n)| n).filter(|n| n.status != "failed" && n.status != "withdrawn")
+    /// The company of everyone who takes up room in the segment's limits, or is about to.
+    fn entered(&self) -> impl Iterator<Item = Option<Uuid>> {
+        let stayed = self.enrollments().filter(|(_, n)| n.status != "failed" && n.status != "withdrawn");
+        let entering = self.open().filter(|push| push.action == ActionKind::Enroll);
+        stayed.map(|(_, n)| n.company).chain(entering.map(|push| push.company))
     }
 
     fn taken_everywhere(&self, company: &str) -> i64 {
