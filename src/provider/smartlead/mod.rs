@@ -2,6 +2,26 @@
 //!
 //! Whether a contact arrived is told by ids and by the roster, never by counters. An address is in a campaign
 //! there once, so that handing a contact over a second time, after a look-up that did not find it, puts nobody in twice.
+//!
+//! # What this relies on and nobody has confirmed on a live account
+//!
+//! | fact | where | if it is otherwise |
+//! | --- | --- | --- |
+//! | an address is in a campaign once, also when two requests add it | `leads` | somebody gets the sequence twice |
+//! | `emailToLeadIdMap.existingLeads` are leads of this campaign | `wire`, `settle` | a lead of another one counts as arrived |
+//! | `ignore_duplicate_leads_in_other_campaign: false` takes leads of other campaigns | `settle` | tried the other way round, so only `other_campaigns: refuse` depends on it |
+//! | `leads-export` shows everybody, with `id`, `email`, `status`, `created_at`, `custom_fields` | `hold` | look-ups and `adopt` miss people; they stay in doubt |
+//! | steps posted with their ids keep their place for people in the middle of a sequence | `campaign` | a changed text may begin the sequence anew |
+//! | days of the week are 0 (Sunday) to 6 | `campaign` | mails leave a day early or late |
+//! | a schedule is written flat, settings and status by POST | `campaign` | refused with 400 or 404, loudly |
+//! | START works on a COMPLETED campaign, and its new leads then get mails | `campaign` | new people wait until somebody starts it |
+//! | a name is found exactly as it was given on creation | `campaign` | after a lost answer a second, empty campaign |
+//! | pausing or removing a lead that is paused or gone does no harm | `leads` | a withdrawal is refused and shown |
+//! | the block list takes addresses and domains it has, at least 100 at once | `block` | refused, and nobody new is handed over |
+//! | `event_time_gt` and `sent_time_start_date` take ISO instants | `news` | late news; all is read anew every day or week |
+//! | statistics are a row a mail | `news` | no sent dates; states still come from the roster |
+//! | webhooks are signed over the raw body with the secret that is declared | `webhook` | refused with 401; polling remains |
+//! | a 500 whose words name a reason was not carried out | `wire::is_business` | a contact parked although it arrived |
 
 mod campaign;
 mod client;
