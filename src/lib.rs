@@ -26,6 +26,7 @@
 //! | [`reply`] | 1 | a mail to what it says and whom it answers | I/O; panic, whatever the mail |
 //! | [`store`] | 2 | all SQL: migrations, diff, pushes, leases, private server | decide who is contacted |
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
+//! | [`simulate`] | 2 | local stand-ins for providers, for rehearsals and tests | know the client |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
 //! | [`intake`] | 3 | imports | guess at a cell, lose a row |
 //! | [`daemon`] | 4 | the loop: files, time and signals wake it; looks, then passes | keep anything that must survive |
@@ -68,5 +69,6 @@ pub mod model;
 pub mod provider;
 pub mod reconcile;
 pub mod reply;
+pub mod simulate;
 pub mod store;
 pub mod web;

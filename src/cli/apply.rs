@@ -82,7 +82,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let context = session.context();
     let mut expected = BTreeMap::new();
     if reviewed.is_some() || !arguments.yes {
-        let mut planner = Planner::open(&context).await?;
+        let mut planner = Planner::open_for(&context, &campaigns).await?;
         let plan = plan::make(&context, &mut planner, &campaigns, 5, reviewed.is_none()).await?;
         drop(planner);
         match &reviewed {

@@ -2,12 +2,14 @@
 //!
 //! The answer goes to stdout; progress, logs and errors to stderr. Nothing is decided here.
 
+mod adopt;
 mod apply;
 mod audit;
 mod classify;
 mod demo;
 mod exit;
 mod explain;
+mod feedback;
 mod forecast;
 mod history;
 mod import;
@@ -20,6 +22,7 @@ mod run;
 mod schema;
 mod segment;
 mod session;
+mod simulate;
 mod status;
 mod suppress;
 mod validate;
@@ -114,10 +117,14 @@ enum Command {
     Forecast(forecast::Arguments),
     /// Why a contact is, or is not, in a campaign.
     Explain(explain::Arguments),
+    /// Read what providers tell of contacts, now: sent, replied, bounced, unsubscribed.
+    Feedback(feedback::Arguments),
     /// The latest passes.
     History(history::Arguments),
     /// Look for violations of what outreachd promises.
     Audit(audit::Arguments),
+    /// Take over a campaign that was made at its provider by hand.
+    Adopt(adopt::Arguments),
     /// Settle a push in doubt by hand.
     Resolve(resolve::Arguments),
     /// Addresses and domains that are never written to.
@@ -126,6 +133,8 @@ enum Command {
     Segment(segment::Arguments),
     /// Import companies or employees from CSV or JSON Lines.
     Import(import::Arguments),
+    /// Stand in for a provider on this machine, to rehearse on.
+    Simulate(simulate::Arguments),
     /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
     Classify(classify::Arguments),
     /// Create or adopt the database's tables.
@@ -221,12 +230,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Status(arguments) => status::run(globals, &arguments).await,
         Command::Forecast(arguments) => forecast::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
+        Command::Feedback(arguments) => feedback::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,
         Command::Audit(arguments) => audit::run(globals, &arguments).await,
+        Command::Adopt(arguments) => adopt::run(globals, &arguments).await,
         Command::Resolve(arguments) => resolve::run(globals, &arguments).await,
         Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
         Command::Segment(arguments) => segment::run(globals, &arguments).await,
         Command::Import(arguments) => import::run(globals, &arguments).await,
+        Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Classify(arguments) => classify::run(globals, &arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),

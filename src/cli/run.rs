@@ -60,10 +60,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         tracing::info!(address = %listener.local_addr()?, "listening");
     }
     drop(manifest);
+    let hooks_clock = DatabaseClock::read(&database.store).await?;
+    let hooks = web::Hooks::new(database.store.clone(), hooks_clock, globals.root.clone(), holder);
     let asked = Asked::new()?;
     let served = async {
         match listener {
-            Some(listener) => web::serve(listener, health.clone()).await,
+            Some(listener) => web::serve(listener, health.clone(), hooks).await,
             None => std::future::pending().await,
         }
     };

@@ -12,7 +12,7 @@ use super::files::Declared;
 use crate::manifest::Manifest;
 use crate::model::{Campaign, Clock, State, Stop};
 use crate::reconcile::need::{self, Need};
-use crate::reconcile::{Applied, Context, Order, ReconcileError, conditions, reconcile};
+use crate::reconcile::{Applied, Context, Order, ReconcileError, conditions, feedback_when_due, reconcile};
 use crate::store::pauses::Pause;
 use crate::store::{DatabaseClock, Store, StoreError, campaigns, conditions as store_conditions, pauses};
 
@@ -69,6 +69,8 @@ async fn try_look(
     let Some(campaign) = declared.manifest.campaigns.iter().find(|campaign| campaign.number == number) else {
         return quiet(settings.look_every);
     };
+    // First: what is heard is a reason for a pass.
+    listen(world, declared, campaign).await;
     let now = world.clock.now();
     let glance = campaigns::glance(world.store, number, now).await?;
     let mut effective = campaign.clone();
@@ -137,6 +139,22 @@ async fn pass(
     match campaign {
         Some(campaign) => Box::pin(reconcile(&context, campaign, &order)).await,
         None => Err(ReconcileError::UnknownProvider(number.to_string())),
+    }
+}
+
+/// Asks the campaign's provider what happened, where it is time for that. Its silence must not fail a look.
+async fn listen(world: &World<'_>, declared: &Declared, campaign: &Campaign) {
+    let context = Context {
+        store: world.store,
+        manifest: &declared.manifest,
+        clock: world.clock,
+        root: world.root,
+        holder: world.holder,
+        revision: declared.revision.as_deref(),
+        stop: world.stop,
+    };
+    if let Err(error) = feedback_when_due(&context, campaign).await {
+        warn!(campaign = campaign.number, error = error.chain(), "could not listen to the provider");
     }
 }
 

@@ -6,10 +6,11 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::finding::Findings;
-use super::raw::{RawCampaign, RawSafety};
+use super::raw::{RawCampaign, RawRemote, RawSafety};
 use super::{content, names, timing};
 use crate::model::{
-    Campaign, Defaults, FieldRef, Limits, Membership, OnLeave, Ramp, Safety, SpanUnit, State, WriteBack,
+    Campaign, Defaults, FieldRef, Limits, Membership, OnDrift, OnLeave, Ramp, RemoteSettings, Safety,
+    SpanUnit, State, WriteBack,
 };
 
 /// Checks everything that the file and the project's defaults can tell; `None` when a part that is
@@ -33,6 +34,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &De
     let limits = raw.limits.map_or_else(Limits::default, |raw| limits(findings, &raw));
     let fields = content::fields(findings, &raw.fields);
     let sequence = content::sequence(findings, raw.sequence, &raw.fields);
+    let remote = remote(findings, raw.remote, raw.on_drift);
     Some(Campaign {
         name: name?,
         description: raw.description,
@@ -57,6 +59,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &De
         sequence,
         safety: safety(raw.safety, defaults.safety),
         write_back: write_back(&raw.write_back),
+        remote,
         file: findings.source().path.clone(),
     })
 }
@@ -78,6 +81,35 @@ fn timezone(
             .advise("a campaign has one time zone: give it once, as `timezone`");
     }
     own.or(of_schedule).unwrap_or(default)
+}
+
+/// `None` when nothing is declared about the campaign at its provider.
+fn remote(
+    findings: &mut Findings<'_>,
+    raw: Option<RawRemote>,
+    on_drift: Option<OnDrift>,
+) -> Option<RemoteSettings> {
+    if raw.is_none() && on_drift.is_none() {
+        return None;
+    }
+    let raw = raw.unwrap_or_default();
+    let gap = findings.optional_span("/remote/gap", raw.gap.as_ref()).map(|gap| gap.approximate().as_secs());
+    if gap.is_some_and(|seconds| seconds == 0 || seconds % 60 > 0) {
+        findings
+            .error("/remote/gap", "bad-value", "the gap is in whole minutes")
+            .advise("write 1m, 10m, 1h ...");
+    }
+    let defaults = RemoteSettings::default();
+    Some(RemoteSettings {
+        on_drift: on_drift.unwrap_or_default(),
+        withdraw: raw.withdraw.unwrap_or_default(),
+        mailboxes: raw.mailboxes.unwrap_or_default(),
+        stop_on: raw.stop_on.unwrap_or_default(),
+        track: raw.track,
+        unsubscribe_text: raw.unsubscribe_text,
+        plain_text: raw.plain_text,
+        gap_minutes: gap.map_or(defaults.gap_minutes, |seconds| (seconds / 60) as u32),
+    })
 }
 
 /// `5%` or `2.5%`, in hundredths of a percent.

@@ -9,14 +9,16 @@ use url::{Host, Url};
 
 use super::diagnostic::suggestion;
 use super::finding::Findings;
-use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawWebhook};
+use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
 use super::yaml::child;
 use super::{campaign, names, shape, timing};
 use crate::model::{
     DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span,
 };
 
-const KINDS: [&str; 2] = ["file", "webhook"];
+const KINDS: [&str; 3] = ["file", "webhook", "smartlead"];
+/// Where Smartlead answers.
+const SMARTLEAD: &str = "https://server.smartlead.ai/api/v1";
 
 /// The project as far as it can be read; what cannot is reported and left at its default.
 pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
@@ -160,6 +162,11 @@ fn provider(
             let batch = raw.batch.unwrap_or(100);
             (webhook(findings, pointer, &raw)?, batch, raw.per_minute)
         }
+        "smartlead" => {
+            let raw: RawSmartlead = shape::SMARTLEAD.read(findings, pointer, value);
+            let batch = raw.batch.unwrap_or(100);
+            (smartlead(findings, pointer, &raw)?, batch, None)
+        }
         other => {
             findings
                 .error(
@@ -203,6 +210,26 @@ fn webhook(findings: &mut Findings<'_>, pointer: &str, raw: &RawWebhook) -> Opti
         idempotent,
         look_up,
         timeout: timeout.map_or(Duration::from_secs(30), Span::approximate),
+    })
+}
+
+fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> Option<ProviderKind> {
+    let timeout = bounded(findings, &child(pointer, "timeout"), raw.timeout.as_ref(), 1, 300);
+    let listen_every =
+        bounded(findings, &child(pointer, "listen_every"), raw.listen_every.as_ref(), 10, 86_400);
+    let url = raw.url.as_deref().unwrap_or(SMARTLEAD);
+    let url = endpoint(findings, &child(pointer, "url"), url);
+    let key = raw.key.as_deref().and_then(|text| secret(findings, &child(pointer, "key"), text));
+    let signed = raw.webhook_secret.as_deref();
+    let webhook_secret = signed.map(|text| secret(findings, &child(pointer, "webhook_secret"), text));
+    Some(ProviderKind::Smartlead {
+        url: url?,
+        key: key?,
+        per_minute: raw.per_minute.unwrap_or(50),
+        timeout: timeout.map_or(Duration::from_secs(30), Span::approximate),
+        other_campaigns: raw.other_campaigns.unwrap_or_default(),
+        listen_every: listen_every.map_or(Duration::from_mins(5), Span::approximate),
+        webhook_secret: webhook_secret.flatten(),
     })
 }
 

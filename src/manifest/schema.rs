@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawWebhook};
+use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawSmartlead, RawWebhook};
 use super::{literal, operator};
 use crate::model::{Entity, FIELDS, Field, Kind, WRITABLE_FIELDS};
 
@@ -175,7 +175,11 @@ pub(super) fn fields(generator: &mut SchemaGenerator) -> Schema {
 pub(super) const FIELD_NAME_PATTERN: &str = "^[a-z][a-z0-9_]*$";
 
 pub(super) fn providers(generator: &mut SchemaGenerator) -> Schema {
-    let kinds = [RawFile::json_schema(generator), RawWebhook::json_schema(generator)];
+    let kinds = [
+        RawFile::json_schema(generator),
+        RawWebhook::json_schema(generator),
+        RawSmartlead::json_schema(generator),
+    ];
     json_schema!({
         "type": "object",
         "propertyNames": {"pattern": NAME_PATTERN},

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::catalog::FieldRef;
 use super::duration::Span;
+use super::remote::RemoteSettings;
 
 /// Becomes `employees.outreach_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -205,6 +206,9 @@ pub struct Campaign {
     pub sequence: Vec<SequenceStep>,
     pub safety: Safety,
     pub write_back: Vec<WriteBack>,
+    /// Settings of the campaign at its provider, where any are declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemoteSettings>,
     /// Path of the declaring file below the project folder.
     #[serde(skip)]
     pub file: String,

@@ -9,8 +9,10 @@ mod clock;
 mod condition;
 mod duration;
 mod health;
+mod holes;
 mod plan;
 mod project;
+mod remote;
 mod rule;
 mod secret;
 mod segment;
@@ -34,11 +36,13 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;
+pub use holes::fill_holes;
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,
 };
 pub use project::{DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings};
+pub use remote::{OnDrift, OtherCampaigns, RemotePlan, RemoteSettings, StopOn, Track, Withdrawal};
 pub use rule::{Op, Rule, Scalar, SqlClause, Test};
 pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::remote::RemotePlan;
+
 /// Version of the JSON form.
 pub const FORMAT_VERSION: u32 = 1;
 
@@ -168,6 +170,8 @@ pub enum Guard {
     EmptyAudience,
     /// Contacts are still at another provider, which alone can stop them.
     ProviderChanged,
+    /// The campaign at the provider could not be read.
+    RemoteUnknown,
     /// The audience could not be read: nothing can be said about this campaign.
     QueryFailed,
 }
@@ -182,7 +186,7 @@ pub struct Blocked {
 impl Blocked {
     /// Whether a person may let it through with `--approve`.
     pub fn can_be_approved(&self) -> bool {
-        !matches!(self.guard, Guard::QueryFailed | Guard::ProviderChanged)
+        !matches!(self.guard, Guard::QueryFailed | Guard::ProviderChanged | Guard::RemoteUnknown)
     }
 }
 
@@ -211,6 +215,9 @@ pub struct CampaignPlan {
     pub skipped: BTreeMap<String, i64>,
     pub funnel: Vec<FunnelStep>,
     pub blocked: Option<Blocked>,
+    /// The campaign at its provider, where that keeps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<RemotePlan>,
     /// What a person should know although nothing is held back.
     pub notes: Vec<String>,
     /// Every action, or the sample that was asked for.
@@ -223,8 +230,9 @@ impl CampaignPlan {
         self.blocked.as_ref().is_none_or(Blocked::can_be_approved)
     }
 
-    pub const fn changes(&self) -> i64 {
-        self.enroll + self.update + self.withdraw
+    /// Actions, and settings to be written at the provider.
+    pub fn changes(&self) -> i64 {
+        self.enroll + self.update + self.withdraw + self.remote.as_ref().map_or(0, RemotePlan::writes)
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::campaign::Safety;
 use super::duration::Span;
+use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
 /// How to reach the database. Without a `url` here and without `DATABASE_URL`, outreachd runs its own.
@@ -36,6 +37,27 @@ pub enum ProviderKind {
         look_up: bool,
         timeout: Duration,
     },
+    /// Smartlead's API v1.
+    Smartlead {
+        /// Where the API begins.
+        url: String,
+        key: SecretRef,
+        /// Requests of all campaigns and processes together.
+        per_minute: u32,
+        timeout: Duration,
+        other_campaigns: OtherCampaigns,
+        /// How often the daemon asks what happened.
+        listen_every: Duration,
+        /// What its webhooks are signed with.
+        webhook_secret: Option<SecretRef>,
+    },
+}
+
+impl ProviderKind {
+    /// Whether the provider keeps campaigns of its own, which are read and written.
+    pub const fn keeps_campaigns(&self) -> bool {
+        matches!(self, Self::Smartlead { .. })
+    }
 }
 
 /// One declared provider account.

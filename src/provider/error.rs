@@ -19,6 +19,40 @@ pub enum ProviderError {
     LookUp(#[source] reqwest::Error),
     #[error("the webhook answered the look-up with HTTP status {0}")]
     LookUpStatus(u16),
+    #[error(
+        "the provider's address must be an https URL (http only to this machine), without user and password"
+    )]
+    Url,
+    #[error(transparent)]
+    Call(#[from] CallError),
     #[error("could not read or write the outbox file {path}")]
     File { path: String, source: std::io::Error },
+}
+
+/// Why a call to a provider that keeps state brought nothing. Never names the address that was called: the key
+/// travels in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Surely not done; it may well be later.
+    #[error("{reason}")]
+    Later { after: Option<std::time::Duration>, reason: String },
+    /// The account or its settings are at fault.
+    #[error("{0}")]
+    Misconfigured(String),
+    /// What was asked for is refused as it is.
+    #[error("{reason}")]
+    Refused { status: u16, reason: String },
+    /// What it was about is not there.
+    #[error("{0}")]
+    Gone(String),
+    /// It may or may not have been done.
+    #[error("{0}")]
+    InDoubt(String),
+}
+
+impl CallError {
+    /// Whether the same call may go through later without anybody's doing.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Later { .. } | Self::InDoubt(_))
+    }
 }

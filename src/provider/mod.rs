@@ -1,11 +1,14 @@
 //! Outreach providers: one folder a vendor behind one trait.
 //!
 //! A provider does what it is told and says what became of it, item by item. It never decides who
-//! is contacted, never writes to the database, and never retries by itself.
+//! is contacted, never writes to the database, and never says again by itself what may have been heard.
 
 mod error;
 mod file;
+mod pace;
+mod remote;
 mod secret;
+mod smartlead;
 mod webhook;
 
 use std::path::Path;
@@ -15,10 +18,20 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::model::{ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict};
+use crate::model::{
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict, WithdrawReason, Withdrawal,
+};
 
-pub use error::ProviderError;
+/// Headers of a webhook.
+pub use reqwest::header::HeaderMap as Headers;
+
+pub use error::{CallError, ProviderError};
+pub use pace::{Pace, Unpaced};
+pub use remote::{
+    Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
+};
 pub use secret::resolve as resolve_secret;
+pub use smartlead::webhook::{WebhookError, WebhookNews};
 
 /// One action as a provider gets it, its fields rendered.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +40,10 @@ pub struct Item {
     pub action: ActionKind,
     pub email: String,
     pub fields: Value,
+    /// Why it leaves, of a withdrawal.
+    pub reason: Option<WithdrawReason>,
+    /// The provider's own name for the contact, where one was learnt.
+    pub held: Option<String>,
 }
 
 impl Item {
@@ -36,10 +53,21 @@ impl Item {
 }
 
 /// The campaign that a call is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Destination {
     pub campaign: String,
     pub number: i32,
+    /// The provider's own campaign, where it keeps one.
+    pub remote: Option<String>,
+    /// What a withdrawal does there.
+    pub withdraw: Withdrawal,
+}
+
+/// A contact's name at the provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    pub employee_id: Uuid,
+    pub held: String,
 }
 
 /// What a call brought.
@@ -80,15 +108,45 @@ pub trait Provider: Send + Sync {
         false
     }
 
+    /// How many calls may be under way at once.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// How many items it likes to be asked about at once, where `batch` go into one call.
+    fn looks_up_at_once(&self, batch: u32) -> u32 {
+        batch
+    }
+
+    /// Names for contacts that its answers gave since this was last asked.
+    fn learned(&self) -> Vec<Learned> {
+        Vec::new()
+    }
+
+    /// The campaigns that it keeps, if it does.
+    fn remote(&self) -> Option<&dyn Remote> {
+        None
+    }
+
     /// Longest time one call can take; a lease must outlast it or be renewed meanwhile.
     fn timeout(&self) -> Duration;
 }
 
-/// Opens a declared provider. `root` is the project folder.
+/// Opens a declared provider, for calls that nobody counts. `root` is the project folder.
 pub fn open<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
+) -> Result<Box<dyn Provider + 'c>, ProviderError> {
+    open_paced(settings, root, clock, Box::new(Unpaced::default()))
+}
+
+/// Opens a declared provider whose calls keep to a budget.
+pub fn open_paced<'c>(
+    settings: &ProviderSettings,
+    root: &Path,
+    clock: &'c dyn Clock,
+    pace: Box<dyn Pace + 'c>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
     Ok(match &settings.kind {
         ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock)),
@@ -104,5 +162,31 @@ pub fn open<'c>(
                 clock,
             )?)
         }
+        ProviderKind::Smartlead { url, key, timeout, other_campaigns, .. } => {
+            let client = smartlead::Client::new(
+                &resolve_secret::text(url)?,
+                resolve_secret::reference(key, root)?,
+                *timeout,
+                clock,
+                pace,
+            )?;
+            Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+        }
     })
+}
+
+/// Reads a webhook of the provider: which campaign of its it is about, and what happened.
+pub fn read_webhook(
+    settings: &ProviderSettings,
+    root: &Path,
+    headers: &Headers,
+    body: &[u8],
+) -> Result<WebhookNews, WebhookError> {
+    match &settings.kind {
+        ProviderKind::Smartlead { webhook_secret: Some(secret), .. } => {
+            let secret = resolve_secret::reference(secret, root).map_err(WebhookError::Secret)?;
+            smartlead::webhook::read(&secret, headers, body)
+        }
+        _ => Err(WebhookError::NotExpected),
+    }
 }

@@ -83,7 +83,7 @@ struct Found {
 }
 
 /// Https, or http to this machine; never with a password in it.
-fn check_url(text: &str) -> Result<Url, ProviderError> {
+pub(super) fn check_url(text: &str) -> Result<Url, ProviderError> {
     let url = Url::parse(text).map_err(|_| ProviderError::WebhookUrl)?;
     let local = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -59,9 +59,11 @@ impl ReconcileError {
         match self {
             Self::Store(error) => error.is_away(),
             Self::LeaseHeld(_) | Self::LeaseLost(_) | Self::Stopping | Self::RateSpent(_) => true,
-            Self::Provider { source, .. } => {
-                matches!(source, ProviderError::LookUp(_) | ProviderError::LookUpStatus(_))
-            }
+            Self::Provider { source, .. } => match source {
+                ProviderError::LookUp(_) | ProviderError::LookUpStatus(_) => true,
+                ProviderError::Call(error) => error.is_temporary(),
+                _ => false,
+            },
             Self::Misconfigured { .. }
             | Self::UnknownProvider(_)
             | Self::ProviderChanged { .. }

@@ -5,15 +5,22 @@
 //! other: the next pass looks again.
 
 mod action;
+mod adopt;
+mod batch;
+mod budget;
 mod conditions;
 mod error;
+mod feedback;
 pub mod forecast;
 mod guard;
 mod held;
+mod names;
 pub mod need;
+mod paced;
 mod plan;
 mod push;
 mod recover;
+mod remote;
 mod render;
 mod wait;
 
@@ -26,18 +33,25 @@ use tracing::info;
 use uuid::Uuid;
 
 use crate::manifest::Manifest;
-use crate::model::{Campaign, CampaignPlan, Clock, State, Stop};
+use crate::model::{
+    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop,
+};
 use crate::provider::{self, Destination};
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Gate, Settled};
-use crate::store::{Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
+use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
+use budget::Budget;
+
+pub use adopt::adopt;
 pub use conditions::conditions;
 pub use error::ReconcileError;
+pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use plan::{Planner, in_rank, total};
 pub use recover::settle_by_hand;
+pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
 
 /// Everything a pass depends on.
@@ -140,6 +154,7 @@ async fn pass<'a>(
     }
     drop(snapshot);
     campaigns::remember(context.store, campaign, context.clock.now()).await?;
+    let look = remote::observe(context, campaign).await?;
     let recovered = recover::unsettled(context, campaign).await?;
     pushes::forget_unclaimed(context.store, campaign.number).await?;
 
@@ -154,9 +169,9 @@ async fn pass<'a>(
     };
     // Before the snapshot: a change that it does not show is seen by the next look.
     let changes = campaigns::changes(context.store).await?;
-    let planned = in_turn(context, plan_and_record(context, campaign, order, &pass, planner)).await?;
+    let planned = in_turn(context, plan_and_record(context, campaign, order, &pass, planner, &look)).await?;
 
-    let pushed = push::all_due(context, campaign, order.gate(campaign), order.patience).await;
+    let pushed = hand_over(context, campaign, order, &look, &planned).await;
     let (outcome, message) = conclusion(&planned, &pushed);
     let settled = pushed.as_ref().map_or_else(|fault| fault.settled, |pushed| pushed.settled);
     history::finish(context.store, &pass, settled, outcome, message.as_deref(), context.clock.now()).await?;
@@ -170,6 +185,32 @@ async fn pass<'a>(
     let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, outcome, message })
+}
+
+/// The campaign is made ready at its provider, the pushes go out, the campaign is started. Stops go out also
+/// where the first fails.
+async fn hand_over(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    order: &Order,
+    look: &Look,
+    plan: &CampaignPlan,
+) -> Result<push::Pushed, push::Fault> {
+    let mut gate = order.gate(campaign);
+    let blind = matches!(&plan.blocked, Some(Blocked { guard: Guard::RemoteUnknown, .. }));
+    let ready = if blind { Ok(()) } else { remote::prepare(context, campaign, look, plan).await };
+    if blind || ready.is_err() {
+        gate = Gate { enroll: false, update: false, ..gate };
+    }
+    let pushed = push::all_due(context, campaign, gate, order.patience).await?;
+    let ready = match ready {
+        Ok(()) if !blind => remote::start(context, campaign, plan).await,
+        ready => ready,
+    };
+    match ready {
+        Ok(()) => Ok(pushed),
+        Err(error) => Err(push::Fault { settled: pushed.settled, message: error.to_string(), error }),
+    }
 }
 
 /// What is planned is recorded before anybody else plans.
@@ -189,8 +230,10 @@ async fn plan_and_record<'a>(
     order: &Order,
     pass: &Pass,
     planner: &Lease,
+    look: &Look,
 ) -> Result<CampaignPlan, ReconcileError> {
     let mut plan = Planner::open(context).await?;
+    plan.seen(campaign, look.clone());
     let mut planned = plan.campaign(campaign, 0).await?;
     if order.approved && planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved) {
         planned.blocked = None;
@@ -229,9 +272,40 @@ fn conclusion(
 /// A provider's account, opened, with the lease to push to it.
 struct Account<'c> {
     provider: Box<dyn provider::Provider + 'c>,
+    /// Pushes that go into one call.
     batch: u32,
     per_minute: Option<u32>,
+    /// Where the provider itself asks for the turn of each call.
+    budget: Option<Budget<'c>>,
+    /// The campaign, as its provider calls it.
+    remote: Option<String>,
     lease: Lease,
+}
+
+fn settings_of<'c>(
+    context: &Context<'c>,
+    campaign: &Campaign,
+) -> Result<&'c ProviderSettings, ReconcileError> {
+    let providers = &context.manifest.project.providers;
+    providers
+        .get(&campaign.provider)
+        .ok_or_else(|| ReconcileError::UnknownProvider(campaign.provider.clone()))
+}
+
+/// Opens the campaign's provider to ask it something.
+fn unleased<'c>(
+    context: &Context<'c>,
+    campaign: &Campaign,
+) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
+    let settings = settings_of(context, campaign)?;
+    let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
+    if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
+        let budget = Budget::new(context, &settings.name, *per_minute);
+        let pace = Box::new(budget.clone());
+        let provider = provider::open_paced(settings, context.root, context.clock, pace).map_err(failed)?;
+        return Ok((provider, Some(budget)));
+    }
+    Ok((provider::open(settings, context.root, context.clock).map_err(failed)?, None))
 }
 
 /// Opens the campaign's provider and takes the lease of its account.
@@ -239,18 +313,29 @@ async fn open_provider<'c>(
     context: &Context<'c>,
     campaign: &Campaign,
 ) -> Result<Account<'c>, ReconcileError> {
-    let settings = context
-        .manifest
-        .project
-        .providers
-        .get(&campaign.provider)
-        .ok_or_else(|| ReconcileError::UnknownProvider(campaign.provider.clone()))?;
-    let provider = provider::open(settings, context.root, context.clock)
-        .map_err(|source| ReconcileError::Provider { provider: settings.name.clone(), source })?;
+    let settings = settings_of(context, campaign)?;
+    let (provider, budget) = unleased(context, campaign)?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
-    Ok(Account { provider, batch: settings.batch.max(1), per_minute: settings.per_minute, lease })
+    let remote = match provider.remote() {
+        Some(_) => store::remote::load(context.store, campaign.number, &settings.name).await?,
+        None => None,
+    };
+    Ok(Account {
+        batch: settings.batch.max(1),
+        per_minute: settings.per_minute,
+        budget,
+        remote: remote.and_then(|remote| remote.remote_id),
+        lease,
+        provider,
+    })
 }
 
-fn destination(campaign: &Campaign) -> Destination {
-    Destination { campaign: campaign.name.clone(), number: campaign.number }
+fn destination(campaign: &Campaign, account: &Account<'_>) -> Destination {
+    let withdraw = campaign.remote.as_ref().map(|remote| remote.withdraw).unwrap_or_default();
+    Destination {
+        campaign: campaign.name.clone(),
+        number: campaign.number,
+        remote: account.remote.clone(),
+        withdraw,
+    }
 }

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Postgres, Transaction};
 
 use super::action::action;
 use super::forecast::Waiting;
+use super::remote::Look;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
 use crate::model::{
@@ -24,6 +25,8 @@ pub struct Planner<'a> {
     as_of: chrono::DateTime<Utc>,
     /// Campaigns whose wants stand in the temporary table; an error text where they could not be read.
     wants: HashMap<i32, Option<String>>,
+    /// Campaigns as they are at their providers.
+    pub(super) looks: HashMap<i32, Look>,
 }
 
 impl<'a> Planner<'a> {
@@ -31,7 +34,7 @@ impl<'a> Planner<'a> {
     pub async fn open(context: &Context<'a>) -> Result<Self, ReconcileError> {
         let transaction = Self::begin(context, None).await?;
         let (manifest, as_of) = (context.manifest, context.clock.now());
-        Ok(Self { manifest, transaction, as_of, wants: HashMap::new() })
+        Ok(Self { manifest, transaction, as_of, wants: HashMap::new(), looks: HashMap::new() })
     }
 
     /// A second planner on this one's snapshot, to ask both at the same time.
@@ -41,7 +44,13 @@ impl<'a> Planner<'a> {
             .await
             .map_err(StoreError::on("share the plan's snapshot"))?;
         let transaction = Self::begin(context, Some(&snapshot)).await?;
-        Ok(Self { manifest: self.manifest, transaction, as_of: self.as_of, wants: HashMap::new() })
+        Ok(Self {
+            manifest: self.manifest,
+            transaction,
+            as_of: self.as_of,
+            wants: HashMap::new(),
+            looks: self.looks.clone(),
+        })
     }
 
     async fn begin(
@@ -97,7 +106,10 @@ impl<'a> Planner<'a> {
             return Ok(Self::held_back(campaign, Guard::ProviderChanged, message));
         }
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(Self::describe(campaign, report)),
+            Ok(report) => Ok(match self.looks.get(&campaign.number) {
+                Some(look) => look.added_to(Self::describe(campaign, report)),
+                None => Self::describe(campaign, report),
+            }),
             Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
@@ -319,6 +331,7 @@ impl<'a> Planner<'a> {
             skipped: report.skipped,
             funnel: Vec::new(),
             blocked,
+            remote: None,
             notes,
             actions: report.samples.into_iter().map(|row| action(row, &renderer)).collect(),
         }

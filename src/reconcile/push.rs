@@ -1,20 +1,20 @@
-//! From recorded pushes to outcomes: claim, render, hand over, settle, one provider batch at a time.
+//! From recorded pushes to outcomes: claim, hand over, settle, batch after batch, for as long as the account is ours.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
-use tracing::{info, warn};
+use tracing::info;
 
+use super::batch::{Call, Handed, hand_over};
+use super::budget::RATE_PATIENCE;
 use super::render::FieldRenderer;
-use super::wait::{backoff, bounded};
+use super::wait::bounded;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
-use crate::model::{ActionKind, Campaign, PushState, Verdict};
-use crate::provider::{Answer, Destination, Item, Provider};
+use crate::model::Campaign;
+use crate::provider::Destination;
 use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
-use crate::store::{Lease, rates};
+use crate::store::rates;
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -62,7 +62,13 @@ async fn hand_over_due(
     loop {
         let account = open_provider(context, campaign).await?;
         let turn = Turn { context, campaign, renderer: &renderer, account: &account, gate, deadline };
-        let result = held::while_held(context, &account.lease, turn.take(pushed)).await;
+        let result = held::while_held(context, &account.lease, async {
+            match &account.budget {
+                None => turn.take(pushed).await,
+                Some(budget) => turn.take_paced(budget, pushed).await,
+            }
+        })
+        .await;
         held::give_back(context, &account.lease).await;
         match result? {
             Ended::Through => break,
@@ -79,7 +85,7 @@ async fn hand_over_due(
 }
 
 /// Why a turn at the provider's account is over.
-enum Ended {
+pub(super) enum Ended {
     /// Nothing is due any more, or not within the patience of this pass.
     Through,
     /// Another pass waits for the account.
@@ -89,12 +95,12 @@ enum Ended {
 }
 
 /// Work on one provider account for as long as its lease is ours and nobody else waits for it.
-struct Turn<'a> {
-    context: &'a Context<'a>,
-    campaign: &'a Campaign,
+pub(super) struct Turn<'a> {
+    pub(super) context: &'a Context<'a>,
+    pub(super) campaign: &'a Campaign,
     renderer: &'a FieldRenderer,
-    account: &'a Account<'a>,
-    gate: Gate,
+    pub(super) account: &'a Account<'a>,
+    pub(super) gate: Gate,
     deadline: Instant,
 }
 
@@ -139,15 +145,26 @@ impl Turn<'_> {
         let batch =
             pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
                 .await?;
-        let to = destination(campaign);
-        let call = Call { provider: account.provider.as_ref(), to: &to, lease: &account.lease };
-        let mut handed = hand_over(&call, self.renderer, batch.pushes, context.clock.now()).await?;
+        let to = destination(campaign, account);
+        let mut handed = self.hand_over(&to, batch.pushes).await?;
         handed.dropped = batch.dropped;
         self.account_for(&handed).await?;
         Ok(handed)
     }
 
-    async fn settle(&self, outcomes: &[Outcome]) -> Result<Settled, ReconcileError> {
+    /// One batch, as far as its answer.
+    pub(super) async fn hand_over(
+        &self,
+        to: &Destination,
+        claimed: Vec<Claimed>,
+    ) -> Result<Handed, ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        let provider = account.provider.as_ref();
+        let call = Call { context, campaign, provider, to, lease: &account.lease };
+        hand_over(&call, self.renderer, claimed, context.clock.now()).await
+    }
+
+    pub(super) async fn settle(&self, outcomes: &[Outcome]) -> Result<Settled, ReconcileError> {
         if outcomes.is_empty() {
             return Ok(Settled::default());
         }
@@ -208,7 +225,7 @@ impl Turn<'_> {
     }
 
     /// Sleeps until the next push is due if that is before the deadline.
-    async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
+    pub(super) async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
         let Some(due) = pushes::next_due(self.context.store, self.campaign.number, self.gate).await? else {
             return Ok(false);
         };
@@ -220,172 +237,4 @@ impl Turn<'_> {
         sleep(wait).await;
         Ok(true)
     }
-}
-
-/// A minute holds at least one call of any rate; a longer wait is the provider's own word.
-const RATE_PATIENCE: Duration = Duration::from_secs(61);
-
-/// Where one batch goes, and by what right.
-struct Call<'a> {
-    provider: &'a dyn Provider,
-    to: &'a Destination,
-    lease: &'a Lease,
-}
-
-impl Call<'_> {
-    /// One call. A process that slept through its lease calls nobody: another one has its pushes now.
-    async fn perform(&self, items: &[Item]) -> Result<Answer, ReconcileError> {
-        if !self.lease.is_surely_held() {
-            return Err(ReconcileError::LeaseLost(self.lease.name.clone()));
-        }
-        Ok(self.provider.perform(self.to, items).await)
-    }
-}
-
-struct Handed {
-    outcomes: Vec<Outcome>,
-    /// Pushes that a stop took back before.
-    dropped: i64,
-    /// The provider stops here; its pushes go back without having burned an attempt.
-    misconfigured: Option<String>,
-    calls: u32,
-    /// When the provider as a whole wants to be called again.
-    come_back: Option<Duration>,
-}
-
-async fn hand_over(
-    call: &Call<'_>,
-    renderer: &FieldRenderer,
-    pushes: Vec<Claimed>,
-    now: DateTime<Utc>,
-) -> Result<Handed, ReconcileError> {
-    let mut handed = Handed {
-        outcomes: Vec::with_capacity(pushes.len()),
-        dropped: 0,
-        misconfigured: None,
-        calls: 0,
-        come_back: None,
-    };
-    let mut items = Vec::with_capacity(pushes.len());
-    let mut attempts = Vec::with_capacity(pushes.len());
-    for push in pushes {
-        attempts.push(push.attempts);
-        match item(renderer, push) {
-            Ok(item) => items.push(item),
-            Err(refused) => {
-                attempts.pop();
-                handed.outcomes.push(*refused);
-            }
-        }
-    }
-    let verdicts = perform(call, &items, &mut handed).await?;
-    let dedupes = call.provider.dedupes();
-    // One for the whole batch: what was put off together comes back together, in one call.
-    let salt = items.first().map_or(0, |item| item.key.employee_id.as_u128());
-    for ((item, verdict), attempts) in items.into_iter().zip(verdicts).zip(attempts) {
-        if let Verdict::Misconfigured(message) = &verdict {
-            handed.misconfigured.get_or_insert_with(|| message.clone());
-        }
-        handed.outcomes.push(outcome(item, verdict, (attempts, salt), dedupes, renderer, now));
-    }
-    Ok(handed)
-}
-
-/// The item that goes out, or the outcome of a contact whose fields cannot be made.
-fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
-    let Claimed { key, action, email, fields, inputs, .. } = push;
-    let fields = match (fields, inputs) {
-        (Value::Object(plain), Some(inputs)) if !renderer.is_plain() && action != ActionKind::Withdraw => {
-            renderer.render(plain, &inputs).map(Value::Object)
-        }
-        (fields, _) => Ok(fields),
-    };
-    match fields {
-        Ok(fields) => Ok(Item { key, action, email, fields }),
-        Err(error) => Err(Box::new(Outcome {
-            key,
-            action,
-            state: PushState::Refused,
-            answer: Some(error.to_string()),
-            not_before: None,
-            rendered: None,
-            doubted: None,
-            counts: true,
-        })),
-    }
-}
-
-/// Verdicts in the order of the items. A call that is refused as a whole is cut in halves until the
-/// item at fault stands alone.
-async fn perform(
-    call: &Call<'_>,
-    items: &[Item],
-    handed: &mut Handed,
-) -> Result<Vec<Verdict>, ReconcileError> {
-    let mut verdicts = Vec::with_capacity(items.len());
-    let mut waiting = VecDeque::from([items]);
-    while let Some(part) = waiting.pop_front() {
-        if part.is_empty() {
-            continue;
-        }
-        handed.calls += 1;
-        match call.perform(part).await? {
-            Answer::Items(answers) => {
-                let missing = part.len().saturating_sub(answers.len());
-                verdicts.extend(answers.into_iter().take(part.len()));
-                let lost = Verdict::InDoubt("the provider answered for fewer items".to_owned());
-                verdicts.extend(std::iter::repeat_n(lost, missing));
-            }
-            Answer::Whole(Verdict::Refused(_)) if part.len() > 1 => {
-                let (left, right) = part.split_at(part.len() / 2);
-                waiting.push_front(right);
-                waiting.push_front(left);
-            }
-            Answer::Whole(verdict) => {
-                // What stops one call stops the next: the rest is not tried.
-                let ends = matches!(verdict, Verdict::Misconfigured(_) | Verdict::Retry { .. });
-                if let Verdict::Retry { after: Some(after), .. } = verdict {
-                    handed.come_back = Some(after);
-                }
-                verdicts.extend(std::iter::repeat_n(verdict.clone(), part.len()));
-                if ends {
-                    verdicts.extend(
-                        waiting.drain(..).flat_map(|rest| std::iter::repeat_n(verdict.clone(), rest.len())),
-                    );
-                }
-            }
-        }
-    }
-    Ok(verdicts)
-}
-
-fn outcome(
-    item: Item,
-    verdict: Verdict,
-    (attempts, salt): (i16, u128),
-    dedupes: bool,
-    renderer: &FieldRenderer,
-    now: DateTime<Utc>,
-) -> Outcome {
-    let key = item.key;
-    let action = item.action;
-    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
-    let wait = |after: Option<Duration>| bounded(after.unwrap_or_else(|| backoff(attempts, salt)));
-    // An account at fault says nothing about this contact.
-    let counts = !matches!(verdict, Verdict::Misconfigured(_));
-    let (state, answer, not_before, doubted) = match verdict {
-        Verdict::Accepted => (PushState::Accepted, None, None, None),
-        Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
-        Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
-        Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
-        // May be sent again, and must be remembered as perhaps there: a stop may come first.
-        Verdict::InDoubt(reason) if dedupes => {
-            (PushState::Retry, Some(reason), Some(now + wait(None)), Some(true))
-        }
-        Verdict::InDoubt(reason) => {
-            warn!(push = %key, "in doubt");
-            (PushState::InDoubt, Some(reason), None, Some(true))
-        }
-    };
-    Outcome { key, action, state, answer, not_before, rendered, doubted, counts }
 }

@@ -4,6 +4,7 @@
 use tracing::info;
 use uuid::Uuid;
 
+use super::names::learn;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
@@ -17,12 +18,13 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
     }
     let account = open_provider(context, campaign).await?;
     let Account { provider, batch, lease, .. } = &account;
-    let to = destination(campaign);
+    let to = destination(campaign, &account);
+    let size = provider.looks_up_at_once(*batch);
     let work = async {
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
         loop {
-            let adopted = pushes::adopt(context.store, campaign.number, lease, after, *batch).await?;
+            let adopted = pushes::adopt(context.store, campaign.number, lease, after, size).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
@@ -30,6 +32,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .look_up(&to, &items)
                 .await
                 .map_err(|source| ReconcileError::Provider { provider: campaign.provider.clone(), source })?;
+            learn(context, campaign, provider.as_ref()).await?;
             let outcomes: Vec<Outcome> = items
                 .iter()
                 .zip(found)
@@ -54,7 +57,14 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
 }
 
 fn item(push: Claimed) -> Item {
-    Item { key: push.key, action: push.action, email: push.email, fields: push.fields }
+    Item {
+        key: push.key,
+        action: push.action,
+        email: push.email,
+        fields: push.fields,
+        reason: push.reason,
+        held: None,
+    }
 }
 
 fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {

@@ -1,6 +1,8 @@
-//! What the daemon answers over HTTP: whether it is alive and ready.
+//! What the daemon answers over HTTP: whether it is alive and ready, and webhooks of providers.
 //!
 //! Tells nothing of contacts, campaigns or files.
+
+mod hooks;
 
 use std::time::Duration;
 
@@ -12,12 +14,14 @@ use tokio::net::TcpListener;
 
 use crate::model::Health;
 
+pub use hooks::Hooks;
+
 /// The loop comes round at least every ten seconds.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 
 /// Serves until dropped; an error is the listener's own.
-pub async fn serve(listener: TcpListener, health: Health) -> std::io::Result<()> {
-    axum::serve(listener, router(health)).await
+pub async fn serve(listener: TcpListener, health: Health, hooks: Hooks) -> std::io::Result<()> {
+    axum::serve(listener, router(health).merge(hooks::router(hooks))).await
 }
 
 fn router(health: Health) -> Router {

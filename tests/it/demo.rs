@@ -78,3 +78,30 @@ fn a_folder_that_the_demo_did_not_make_is_left_alone() {
     assert!(errors.contains("was not made by the demo"), "{errors}");
     assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn the_smartlead_demo_tells_its_story() {
+    let place = folder();
+    let dir = place.path().join("demo");
+    let output = Command::new(env!("CARGO_BIN_EXE_outreachd"))
+        .args(["demo", "--provider", "smartlead", "--dir"])
+        .arg(&dir)
+        .env("DATABASE_URL", "postgres://nobody@127.0.0.1:9/nothing")
+        .current_dir(place.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{text}\n{errors}");
+    assert!(chapter(&text, "Plan").contains("+ campaign at smartlead: to be created"), "{text}");
+    assert!(chapter(&text, "Apply").contains("`fintech-cto #12`: "), "{text}");
+    let edited = chapter(&text, "Somebody edits it there");
+    assert!(edited.contains("was edited at smartlead: left alone"), "{edited}");
+    assert!(edited.contains("became \"Edited by hand.\""), "{edited}");
+    let answers = chapter(&text, "People answer");
+    for status in ["-> replied", "-> unsubscribed", "queued -> active"] {
+        assert!(answers.contains(status), "{status} is not in\n{answers}");
+    }
+    assert!(chapter(&text, "A stop of ours").contains("on the block list"), "{text}");
+    assert_eq!(chapter(&text, "Audit").matches("holds ").count(), 5);
+}

@@ -80,12 +80,12 @@ fn open(kind: ProviderKind, root: &Path) -> Result<Box<dyn Provider + 'static>, 
 }
 
 fn to() -> Destination {
-    Destination { campaign: "seventh".to_owned(), number: 7 }
+    Destination { campaign: "seventh".to_owned(), number: 7, ..Destination::default() }
 }
 
 fn item(n: u128, action: ActionKind, fields: Value) -> Item {
     let key = PushKey { campaign: 7, employee_id: Uuid::from_u128(n), ordinal: 1 };
-    Item { key, action, email: format!("p{n}@c.example"), fields }
+    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None }
 }
 
 fn items(n: u128) -> Vec<Item> {
@@ -140,9 +140,9 @@ async fn campaigns_do_not_see_each_other_in_an_outbox() {
     let candidate = Candidate::new(Kind::File).await;
     let provider = candidate.open();
     provider.perform(&to(), &items(1)).await;
-    let other = Destination { campaign: "other".to_owned(), number: 8 };
+    let other = Destination { campaign: "other".to_owned(), number: 8, ..to() };
     assert_eq!(provider.look_up(&other, &items(1)).await.unwrap(), [Presence::NotHere]);
-    let renamed = Destination { campaign: "renamed".to_owned(), number: 7 };
+    let renamed = Destination { campaign: "renamed".to_owned(), ..to() };
     assert_eq!(
         provider.look_up(&renamed, &items(1)).await.unwrap(),
         [Presence::Here],

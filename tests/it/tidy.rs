@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 2),
     ("provider", 2),
     ("mailbox", 2),
+    ("simulate", 2),
     ("reconcile", 3),
     ("intake", 3),
     ("daemon", 4),
@@ -208,7 +209,9 @@ fn commands_in_the_readme_exist() {
         let name = words[0].as_str();
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{name} "))), "{name}");
         let own = match words.get(1).map(String::as_str) {
-            Some(sub) if ["segment", "suppress"].contains(&name) => outreachd(&[name, sub, "--help"]),
+            Some(sub) if ["segment", "simulate", "suppress"].contains(&name) => {
+                outreachd(&[name, sub, "--help"])
+            }
             _ => outreachd(&[name, "--help"]),
         };
         for flag in words.iter().filter(|word| word.starts_with("--")) {

@@ -15,6 +15,7 @@ use crate::manifest::{self, PROJECT_FILE};
 /// Marks a folder as the demo's, and is locked while a demo runs in it.
 const MARK: &str = ".outreachd/made-by-demo";
 const SECRET: &str = ".outreachd/webhook-secret";
+const SMARTLEAD_KEY: &str = ".outreachd/smartlead-key";
 const OUTBOX: &str = ".outreachd/outbox";
 const SET_ASIDE: &str = ".outreachd/set-aside";
 
@@ -94,9 +95,35 @@ impl Folder {
         Ok(set_aside)
     }
 
+    /// The files of the Smartlead demo, with the address of its stand-in.
+    pub(super) fn fill_smartlead(&self, url: &str, key: &str) -> anyhow::Result<()> {
+        let project = include_str!("smartlead/outreach.yaml").replace("${OUTREACHD_DEMO_SMARTLEAD_URL}", url);
+        self.put(PROJECT_FILE, &project)?;
+        for name in ["segments/existing-clients.yaml", "segments/fintech-tech-leads.yaml"] {
+            if let Some((name, text)) = DECLARED.iter().find(|(known, _)| *known == name) {
+                self.put(name, text)?;
+            }
+        }
+        self.put("campaigns/fintech-cto.yaml", include_str!("smartlead/campaign.yaml"))?;
+        self.put_samples()?;
+        self.put(SMARTLEAD_KEY, key)?;
+        close_to_others(&self.path.join(SMARTLEAD_KEY))
+    }
+
+    fn put_samples(&self) -> anyhow::Result<()> {
+        for (name, text) in SAMPLES {
+            self.put(&name.replace("tests/", ""), text)?;
+        }
+        for (name, text) in manifest::schemas() {
+            self.put(&format!("schemas/{name}"), &text)?;
+        }
+        Ok(())
+    }
+
     fn put(&self, name: &str, text: &str) -> anyhow::Result<bool> {
         let path = self.path.join(name);
-        let edited = name != SECRET && fs::read_to_string(&path).is_ok_and(|found| is_edited(&found, text));
+        let edited = ![SECRET, SMARTLEAD_KEY].contains(&name)
+            && fs::read_to_string(&path).is_ok_and(|found| is_edited(&found, text));
         if edited {
             let aside = self.path.join(SET_ASIDE).join(name);
             make_parent(&aside)?;

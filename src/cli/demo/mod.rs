@@ -4,7 +4,9 @@
 //! provider other than its own, and leaves nothing running.
 
 mod folder;
+mod opening;
 mod receiver;
+mod smartlead;
 mod world;
 
 use std::fmt::Write as _;
@@ -12,18 +14,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use uuid::Uuid;
 
 use super::exit::Coded;
-use super::output::{BOLD, DIM, GREEN, RED, count, paint};
-use super::{Exit, Globals, apply, audit, output, plan, session, validate};
-use crate::intake::import::{ImportReport, ImportRequest, import};
+use super::output::{BOLD, DIM, GREEN, count, paint};
+use super::{Exit, Globals, apply, audit, output, plan};
 use crate::manifest::Manifest;
-use crate::model::{Entity, Plan, Stop, SystemClock};
+use crate::model::{Plan, Stop, SystemClock};
 use crate::reconcile::{Context, Order, Planner, in_rank, reconcile};
+use crate::store::Store;
 use crate::store::audit::{INVARIANTS, violations};
-use crate::store::{Store, migrate};
 use folder::Folder;
 use receiver::{Received, Receiver, Window};
 use world::{Reply, Row};
@@ -33,6 +34,15 @@ pub(super) struct Arguments {
     /// Where the demo's project and database go; must be empty or an earlier demo's.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Tell the story of this provider instead, on a stand-in for it.
+    #[arg(long, value_enum)]
+    provider: Option<Stage>,
+}
+
+/// Providers that have a story of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    Smartlead,
 }
 
 /// Contacts shown of each campaign.
@@ -40,6 +50,10 @@ const SHOWN: i64 = 2;
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let started = Instant::now();
+    if arguments.provider == Some(Stage::Smartlead) {
+        let dir = arguments.dir.clone().unwrap_or_else(|| globals.root.join(".outreachd/demo-smartlead"));
+        return smartlead::run(&Folder::claim(&dir)?).await;
+    }
     let dir = arguments.dir.clone().unwrap_or_else(|| globals.root.join(".outreachd/demo"));
     let folder = Folder::claim(&dir)?;
     // 32 random bytes in hex are base64 as well.
@@ -83,59 +97,7 @@ async fn story(root: &Path, window: &Window) -> anyhow::Result<String> {
 }
 
 async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapters) -> anyhow::Result<String> {
-    world::reset(store).await?;
-    let report = migrate::run(store).await?;
-    let tables = report.added.iter().filter(|addition| addition.kind == "table").count();
-    say(&format!(
-        "{} applied: {}\n",
-        count(report.applied.len() as i64, "migration"),
-        count(tables as i64, "table")
-    ))?;
-
-    chapter.open(
-        "Import",
-        "import companies data/companies.csv",
-        "Good rows go in. A row that cannot be read for sure goes to a rejects file with its reason.",
-    )?;
-    let mut reports = Vec::new();
-    for (entity, file) in [
-        (Entity::Company, "companies.csv"),
-        (Entity::Employee, "employees.csv"),
-        (Entity::Company, "companies-messy.csv"),
-        (Entity::Employee, "employees-messy.csv"),
-    ] {
-        let request = ImportRequest {
-            entity,
-            file: root.join("data").join(file),
-            session_key: Some("demo".to_owned()),
-            batch_id: Some(file.to_owned()),
-            dry_run: false,
-            rejects: None,
-        };
-        reports.push(import(store, &request, &SystemClock, &|_| ()).await?);
-    }
-    say(&imported(&reports))?;
-
-    chapter.open(
-        "Validate",
-        "validate --database",
-        "Files first; then every rule is prepared on the database and its examples are tried.",
-    )?;
-    let manifest = session::load(root)?;
-    let faults = validate::on_database(store, &manifest).await?;
-    if !faults.is_empty() {
-        validate::show(&faults);
-        return Err(Coded::error(Exit::InvalidFiles, "the demo's own segments do not hold"));
-    }
-    let examples: usize = manifest.segments.values().map(|segment| segment.examples.len()).sum();
-    say(&format!(
-        "{} {}, {}, {} come out as expected\n",
-        paint(GREEN, "valid:"),
-        count(manifest.segments.len() as i64, "segment"),
-        count(manifest.campaigns.len() as i64, "campaign"),
-        count(examples as i64, "example"),
-    ))?;
-
+    let manifest = opening::tell(root, store, chapter).await?;
     let demo = Demo { root, manifest: &manifest, store, holder: Uuid::new_v4() };
     let before = world::rows(store).await?;
     chapter.open("Plan", "plan", "What apply would do, and why. Nothing has happened yet.")?;
@@ -203,6 +165,12 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
     let after = world::rows(store).await?;
     say(&format!("\n{}", changed(&before, &after, &replied)))?;
 
+    audited(store, chapter).await?;
+    let stopped = after.into_iter().find(|row| replied.first() == Some(&row.id));
+    Ok(stopped.and_then(|row| row.work_email).unwrap_or_default())
+}
+
+async fn audited(store: &Store, chapter: &mut Chapters) -> anyhow::Result<()> {
     chapter.open("Audit", "audit", "Each promise is a query that lists what would break it.")?;
     for invariant in INVARIANTS {
         let found = violations(store, invariant, audit::SHOWN).await?;
@@ -211,8 +179,7 @@ async fn tell(root: &Path, window: &Window, store: &Store, chapter: &mut Chapter
             return Err(Coded::error(Exit::Failed, "a promise is broken: that is a fault of outreachd"));
         }
     }
-    let stopped = after.into_iter().find(|row| replied.first() == Some(&row.id));
-    Ok(stopped.and_then(|row| row.work_email).unwrap_or_default())
+    Ok(())
 }
 
 /// What planning and applying need.
@@ -238,8 +205,9 @@ impl Demo<'_> {
 
     async fn plan(&self, samples: i64, funnel: bool) -> anyhow::Result<Plan> {
         let context = self.context();
-        let mut planner = Planner::open(&context).await?;
-        plan::make(&context, &mut planner, &in_rank(&self.manifest.campaigns), samples, funnel).await
+        let campaigns = in_rank(&self.manifest.campaigns);
+        let mut planner = Planner::open_for(&context, &campaigns).await?;
+        plan::make(&context, &mut planner, &campaigns, samples, funnel).await
     }
 
     async fn apply(&self) -> anyhow::Result<()> {
@@ -253,29 +221,6 @@ impl Demo<'_> {
         }
         Ok(())
     }
-}
-
-/// The four deliveries, and each rejected row.
-fn imported(reports: &[ImportReport]) -> String {
-    let name =
-        |report: &ImportReport| report.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let rows: Vec<Vec<String>> = reports
-        .iter()
-        .map(|report| {
-            let figures = [report.read, report.inserted, report.updated, report.unchanged, report.rejected];
-            std::iter::once(name(report)).chain(figures.map(|figure| figure.to_string())).collect()
-        })
-        .collect();
-    let headings = ["file", "read", "inserted", "updated", "unchanged", "rejected"];
-    let mut text = output::table(&headings, &rows);
-    for report in reports.iter().filter(|report| report.rejected > 0) {
-        let _ = writeln!(text, "\n{} of {}", paint(RED, "rejected"), name(report));
-        for rejected in &report.shown {
-            let _ = writeln!(text, "  line {}, {}: {}", rejected.line, rejected.column, rejected.reason);
-        }
-    }
-    text.push_str("\nRejected rows wait in data/*.rejects.csv, to be mended there and imported again.\n");
-    text
 }
 
 /// What the two providers hold.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::output::count;
-use crate::model::{ActionKind, CampaignPlan, Plan, Skip};
+use crate::model::{ActionKind, CampaignPlan, Change, Plan, RemotePlan, Skip};
 
 /// The whole plan.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -49,15 +49,24 @@ pub(super) fn plan(plan: &Plan) -> String {
             count(orphan.open, "open push")
         );
     }
-    for part in plan.campaigns.iter().filter(|part| part.changes() > 0 || !part.skipped.is_empty()) {
+    for part in plan.campaigns.iter().filter(|part| {
+        part.changes() > 0 || !part.skipped.is_empty() || part.remote.as_ref().is_some_and(has_drift)
+    }) {
         details(&mut text, part);
     }
     let _ = writeln!(text, "\n<sub>as of {}, digest {}</sub>", plan.as_of.to_rfc3339(), plan.digest);
     text
 }
 
+fn has_drift(remote: &RemotePlan) -> bool {
+    !remote.drift.is_empty()
+}
+
 fn details(text: &mut String, part: &CampaignPlan) {
     let _ = writeln!(text, "\n<details><summary>{}</summary>\n", cell(&part.campaign));
+    if let Some(remote) = &part.remote {
+        remote_lines(text, part, remote);
+    }
     for step in &part.funnel {
         let _ = writeln!(text, "- {} left: {}", step.left, code(&step.clause));
     }
@@ -87,6 +96,29 @@ fn details(text: &mut String, part: &CampaignPlan) {
         text.push_str("```\n");
     }
     text.push_str("\n</details>\n");
+}
+
+fn remote_lines(text: &mut String, part: &CampaignPlan, remote: &RemotePlan) {
+    let place = cell(&part.provider);
+    let Some(id) = &remote.id else {
+        let _ = writeln!(text, "Campaign at {place}: to be created.\n");
+        return;
+    };
+    let list = |text: &mut String, title: String, changes: &[Change], arrow: &str| {
+        if changes.is_empty() {
+            return;
+        }
+        let _ = writeln!(text, "{title}\n");
+        for change in changes {
+            let line = format!("{}: {} {arrow} {}", change.field, change.old, change.new);
+            let _ = writeln!(text, "- {}", code(&line));
+        }
+        text.push('\n');
+    };
+    let id = cell(id);
+    list(text, format!("Campaign {id} at {place} changes:"), &remote.changes, "->");
+    let fate = if remote.restores { "restored" } else { "left alone" };
+    list(text, format!("Campaign {id} was edited at {place}, which is {fate}:"), &remote.drift, "became");
 }
 
 /// Text inside a table cell or a line: nothing of it may become markup.

@@ -50,7 +50,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let session = Session::open(globals).await?;
     let campaigns = session.campaigns(&arguments.campaigns)?;
     let context = session.context();
-    let mut planner = Planner::open(&context).await?;
+    let mut planner = Planner::open_for(&context, &campaigns).await?;
     let samples = if arguments.format == Format::Json { 0 } else { i64::from(arguments.show) };
     let plan = make(&context, &mut planner, &campaigns, samples, true).await?;
     if let Some(path) = &arguments.out {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::output::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, count, paint};
-use crate::model::{Action, ActionKind, CampaignPlan, Plan, Skip, printable};
+use crate::model::{Action, ActionKind, CampaignPlan, Plan, RemotePlan, Skip, printable};
 
 /// The whole plan.
 pub(crate) fn plan(plan: &Plan) -> String {
@@ -79,6 +79,9 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
     for note in &part.notes {
         let _ = writeln!(text, "  {} {note}", paint(YELLOW, "note:"));
     }
+    if let Some(remote) = &part.remote {
+        remote_lines(&mut text, part, remote);
+    }
     numbers(&mut text, "funnel", part.funnel.iter().map(|step| (step.clause.clone(), step.left)));
     let skipped = part.skipped.iter().map(|(code, n)| {
         let words = Skip::parse(code).map_or(code.as_str(), |skip| skip.text());
@@ -101,6 +104,28 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
         }
     }
     text
+}
+
+/// The campaign at its provider: what apply changes there, and what somebody else has.
+fn remote_lines(text: &mut String, part: &CampaignPlan, remote: &RemotePlan) {
+    let Some(id) = &remote.id else {
+        let _ = writeln!(text, "  {} campaign at {}: to be created", paint(GREEN, "+"), part.provider);
+        return;
+    };
+    if !remote.changes.is_empty() {
+        let _ = writeln!(text, "  {} campaign {id} at {}", paint(YELLOW, "~"), part.provider);
+    }
+    for change in &remote.changes {
+        let _ = writeln!(text, "      {}: {} -> {}", change.field, change.old, change.new);
+    }
+    if remote.drift.is_empty() {
+        return;
+    }
+    let fate = if remote.restores { "restored" } else { "left alone (on_drift: report)" };
+    let _ = writeln!(text, "  {} campaign {id} was edited at {}: {fate}", paint(RED, "drift"), part.provider);
+    for change in &remote.drift {
+        let _ = writeln!(text, "      {}: {} became {}", change.field, change.old, change.new);
+    }
 }
 
 fn numbers(text: &mut String, title: &str, rows: impl Iterator<Item = (String, i64)>) {

@@ -3,6 +3,7 @@
 mod mirror;
 mod references;
 mod size;
+mod smartlead;
 mod uniqueness;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +91,7 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
     uniqueness::check(declared, &mut report);
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
+    smartlead::check(declared, &mut report);
     size::check(declared, &mut report);
     nothing_is_lost(declared, &mut report);
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::RawSafety;
 use crate::manifest::schema;
-use crate::model::{CatchUp, Membership, OnLeave, OutreachType, State};
+use crate::model::{CatchUp, Membership, OnDrift, OnLeave, OutreachType, State, StopOn, Track, Withdrawal};
 
 /// A declared outreach: whom, through which provider, when and how much.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +69,10 @@ pub(in crate::manifest) struct RawCampaign {
     /// The mails: templates over the names in `fields`.
     #[schemars(length(max = 30))]
     pub sequence: Vec<RawStep>,
+    /// What happens to settings that somebody edited at the provider. `report` unless given.
+    pub on_drift: Option<OnDrift>,
+    /// Settings of the campaign at a provider that keeps one.
+    pub remote: Option<RawRemote>,
     /// Limits of the guard: a plan beyond them is blocked.
     pub safety: Option<RawSafety>,
     /// Columns set when the provider accepts, beside the four that every campaign writes.
@@ -90,6 +94,29 @@ pub(in crate::manifest) struct RawSchedule {
     pub jitter: Option<String>,
     /// Ticks missed while no daemon ran are made up by one (`once`) or left out. `once` unless given.
     pub catch_up: Option<CatchUp>,
+}
+
+/// Settings of the campaign at its provider. What is left out stays as it is there.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawRemote {
+    /// Ids of the mailboxes that send.
+    #[schemars(length(min = 1, max = 1000))]
+    pub mailboxes: Option<Vec<i64>>,
+    /// What a withdrawal does. `pause` unless given; whoever unsubscribed is unsubscribed there all the same.
+    pub withdraw: Option<Withdrawal>,
+    /// What ends the sequence of a contact. `reply` unless given.
+    pub stop_on: Option<StopOn>,
+    /// What mails are watched for; `[]` is nothing.
+    pub track: Option<Vec<Track>>,
+    /// Text of the link that is put under each mail.
+    #[schemars(length(min = 1, max = 500))]
+    pub unsubscribe_text: Option<String>,
+    /// Mails go out without HTML.
+    pub plain_text: Option<bool>,
+    /// Least time between two mails, in whole minutes. `10m` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub gap: Option<String>,
 }
 
 /// When mails may leave.

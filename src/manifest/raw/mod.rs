@@ -8,6 +8,6 @@ mod campaign;
 mod project;
 mod segment;
 
-pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawSchedule, RawStep, RawWindow};
-pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawWebhook};
+pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawRemote, RawSchedule, RawStep, RawWindow};
+pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::manifest::schema;
+use crate::model::OtherCampaigns;
 
 /// The project: where the database is, which providers there are, what holds for every campaign.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -112,6 +113,38 @@ pub(in crate::manifest) struct RawWebhook {
     /// Most calls in a minute, over all campaigns and daemons. No limit unless given.
     #[schemars(range(min = 1, max = 60_000))]
     pub per_minute: Option<u32>,
+}
+
+/// Smartlead's API v1.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["kind", "key"]))]
+pub(in crate::manifest) struct RawSmartlead {
+    #[schemars(extend("const" = "smartlead"))]
+    pub kind: Option<String>,
+    /// A reference to the account's API key: `${NAME}` or `file:/run/secrets/x`.
+    #[schemars(schema_with = "schema::secret")]
+    pub key: Option<String>,
+    /// Where the API begins, or a reference (`${NAME}`) to it; `outreachd simulate smartlead` prints one to rehearse
+    /// on. The real service unless given.
+    pub url: Option<String>,
+    /// Requests a minute of all campaigns and processes together. 50 unless given.
+    #[schemars(range(min = 1, max = 60_000))]
+    pub per_minute: Option<u32>,
+    /// Contacts in one request. 100 unless given.
+    #[schemars(range(min = 1, max = 400))]
+    pub batch: Option<u32>,
+    /// Longest time one request may take. `30s` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub timeout: Option<String>,
+    /// What becomes of people whom another campaign of the account holds. `allow` unless given.
+    pub other_campaigns: Option<OtherCampaigns>,
+    /// How often the daemon asks what happened there: sent, replied, bounced. `5m` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub listen_every: Option<String>,
+    /// A reference to what webhooks are signed with. Without it webhooks are refused.
+    #[schemars(schema_with = "schema::secret")]
+    pub webhook_secret: Option<String>,
 }
 
 /// What campaigns take over unless they say otherwise.

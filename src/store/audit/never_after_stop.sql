@@ -8,6 +8,7 @@ from outreach.pushes p
 join outreach.suppressions s on s.target in (p.email, '@' || split_part(p.email, '@', 2))
 where p.action <> 'withdraw'
   and p.state <> 'recorded'
+  and p.reason <> 'adopted'
   and p.handed_at > s.created_at
   and not (p.state = 'refused' and p.answer = 'stopped before it could be sent again')
 limit $1

@@ -93,6 +93,7 @@ fn campaign(number: i32, row: Row) -> Campaign {
             .into_iter()
             .filter_map(|(field, value)| Some(WriteBack { field: FieldRef::parse(&field)?, value }))
             .collect(),
+        remote: None,
         file: String::new(),
     }
 }

@@ -85,10 +85,11 @@ claimed as (
     from due d
     where (p.employee_id, p.campaign_number, p.ordinal) = (d.employee_id, d.campaign_number, d.ordinal)
       and not d.is_stopped
-    returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts
+    returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts,
+        p.reason
 )
-select employee_id, ordinal, action, email, fields, inputs, attempts, (select count(*) from stopped) as dropped
+select employee_id, ordinal, action, email, fields, inputs, attempts, reason, (select count(*) from stopped) as dropped
 from claimed
 union all
-select null, null, null, null, null, null, null, count(*) from stopped having count(*) > 0
+select null, null, null, null, null, null, null, null, count(*) from stopped having count(*) > 0
 order by employee_id

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
-use crate::model::{ActionKind, Campaign, PushKey, PushState, printable};
+use crate::model::{ActionKind, Campaign, PushKey, PushState, WithdrawReason, printable};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Claimed {
     pub inputs: Option<Value>,
     /// How often it has been handed over, this time included.
     pub attempts: i16,
+    /// Why it leaves, of a withdrawal.
+    pub reason: Option<WithdrawReason>,
 }
 
 impl Claimed {
@@ -42,6 +44,7 @@ impl Claimed {
             fields: row.try_get("fields")?,
             inputs: row.try_get("inputs")?,
             attempts: row.try_get("attempts")?,
+            reason: WithdrawReason::parse(row.try_get("reason")?),
         })
     }
 }
@@ -186,6 +189,46 @@ pub async fn any_waiting(store: &Store, campaign: i32) -> Result<bool, StoreErro
     .fetch_one(store)
     .await
     .map_err(StoreError::on("look for pushes"))
+}
+
+/// Pushes that are due now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DueCalls {
+    pub enroll: u32,
+    /// Withdrawals and updates.
+    pub single: u32,
+}
+
+/// Counts what is due now, up to `most`.
+pub async fn due_calls(
+    store: &Store,
+    campaign: i32,
+    gate: Gate,
+    now: DateTime<Utc>,
+    most: i64,
+) -> Result<DueCalls, StoreError> {
+    let counted: (i64, i64) = sql::query_as(
+        "select count(*) filter (where action = 'enroll'), count(*) filter (where action <> 'enroll')
+         from (
+             (select action from outreach.pushes
+              where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')
+                and action = any ($2) and (not_before is null or not_before <= $3) and action = 'enroll'
+              limit $4)
+             union all
+             (select action from outreach.pushes
+              where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')
+                and action = any ($2) and (not_before is null or not_before <= $3) and action <> 'enroll'
+              limit $4)
+         ) due",
+    )
+    .bind(campaign)
+    .bind(gate.actions())
+    .bind(now)
+    .bind(most)
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("count due pushes"))?;
+    Ok(DueCalls { enroll: counted.0 as u32, single: counted.1 as u32 })
 }
 
 /// When the next push that the gate lets out may be handed over; `None` when there is none.

@@ -107,6 +107,7 @@ fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
         fields: fields(bytes[13]),
         sequence: vec![],
         safety: safety(bytes[15]),
+        remote: None,
         write_back: [
             ("employee.processing_status", "enrolled"),
             ("company.status", "Paused"),
