@@ -73,6 +73,11 @@ impl Bouncer {
             .spawn()
             .unwrap();
         self.process = Some(child);
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert!(std::time::Instant::now() < patience, "pgbouncer does not listen");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     /// Cuts every connection, and takes no new one until it is up again.

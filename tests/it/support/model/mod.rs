@@ -55,11 +55,12 @@ impl Person {
     }
 }
 
-/// Everything that a provider's copy of a contact is made from.
+/// Everything that a provider's copy of a contact is made from, as it stands in the rows: a blank more is
+/// another source, though nothing else may come of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Source {
     declared: BTreeMap<String, FieldSource>,
-    address: String,
+    address: Option<String>,
     values: Vec<Value>,
 }
 
@@ -178,18 +179,18 @@ impl World {
         let mut values = Vec::new();
         for field in campaign.fields.values() {
             match field {
-                FieldSource::Column { from, .. } => values.push(self.value(person, from)),
+                FieldSource::Column { from, .. } => values.push(self.raw(person, from)),
                 FieldSource::Template { reads, .. } => {
                     values.extend(reads.iter().map(|from| self.raw(person, from)));
                 }
                 FieldSource::Value(_) => {}
             }
         }
-        Source { declared: campaign.fields.clone(), address: person.address(), values }
+        Source { declared: campaign.fields.clone(), address: person.email.clone(), values }
     }
 
     /// What the provider gets; `None` when a template cannot be filled.
-    fn render(&self, campaign: &Campaign, person: &Person) -> Option<Map<String, Value>> {
+    pub(crate) fn render(&self, campaign: &Campaign, person: &Person) -> Option<Map<String, Value>> {
         let mut fields = Map::new();
         for (name, source) in &campaign.fields {
             let value = match source {

@@ -8,7 +8,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use md5::{Digest as _, Md5};
 use outreachd::manifest::Manifest;
 use outreachd::model::{
-    ActionKind, Campaign, Guard, Membership, OnLeave, Skip, State, WithdrawReason, domain_of, is_address,
+    ActionKind, Campaign, FieldSource, Guard, Membership, OnLeave, Skip, State, WithdrawReason, domain_of,
+    is_address,
 };
 use uuid::Uuid;
 
@@ -95,8 +96,18 @@ impl View<'_> {
             && !self.in_flight(id)
             && self.world.complete(self.campaign, person)
             && source != enrollment.held
+            && self.would_change(enrollment, person)
             && Some(&source) != enrollment.refused.as_ref()
             && (address == enrollment.email || (is_address(&address) && !self.is_held(id, &address)))
+    }
+
+    /// Whether the provider's copy would be another one. What templates make is not known before they are filled.
+    fn would_change(&self, enrollment: &Enrollment, person: &Person) -> bool {
+        let has_template =
+            self.campaign.fields.values().any(|source| matches!(source, FieldSource::Template { .. }));
+        has_template
+            || person.address() != enrollment.email
+            || self.world.render(self.campaign, person).as_ref() != Some(&enrollment.fields)
     }
 
     /// One address is enrolled once a campaign: whether another row has it, had it or is about to.
