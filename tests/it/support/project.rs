@@ -281,7 +281,20 @@ impl Project {
                 .fetch_all(self.db.pool())
                 .await
                 .unwrap();
-        assert_eq!(known.into_iter().collect::<BTreeMap<_, _>>(), holds);
+        let known: BTreeMap<_, _> = known.into_iter().collect();
+        if known != holds {
+            let ledger: Vec<String> = sqlx::query_scalar(
+                "select concat_ws(' ', email, ordinal, action, reason, state, attempts, doubted, handed_at, settled_at, answer)
+                 from outreach.pushes order by email, ordinal",
+            )
+            .fetch_all(self.db.pool())
+            .await
+            .unwrap();
+            panic!(
+                "the database knows {known:?}, the receiver holds {holds:?}; {ledger:#?}, taken {:#?}",
+                self.taken()
+            );
+        }
         let written: Vec<String> =
             sqlx::query_scalar("select work_email from employees where campaign_number = 1")
                 .fetch_all(self.db.pool())
