@@ -253,15 +253,20 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
     let all = |_: &Delivery| "accepted";
     match behaviour {
         Behaviour::Item { email, status } => {
-            let answer = results(&|item| if item.email == email { status } else { "accepted" });
-            state.kept.extend(items.into_iter().filter(|item| item.email != email));
+            // A key that it holds gets the answer that it got, as receivers that dedupe promise.
+            let is_refused = |item: &Delivery| item.email == email && !holds(&state.kept, item);
+            let answer = results(&|item| if is_refused(item) { status } else { "accepted" });
+            let taken: Vec<Delivery> = items.iter().filter(|item| !is_refused(item)).cloned().collect();
+            state.kept.extend(taken);
             Some(answer)
         }
         Behaviour::Status(status) => Some(Answer::send(status, "{}")),
         Behaviour::ComeBack { status, after } => {
             Some(Answer::Send { status, headers: format!("retry-after: {after}\r\n"), body: "{}".to_owned() })
         }
-        Behaviour::Poison(email) if items.iter().any(|item| item.email == email) => {
+        Behaviour::Poison(email)
+            if items.iter().any(|item| item.email == email && !holds(&state.kept, item)) =>
+        {
             Some(Answer::send(400, "{}"))
         }
         Behaviour::Accept | Behaviour::Poison(_) => {
@@ -296,6 +301,10 @@ fn taken(request: &Request, shared: &Shared) -> Option<Answer> {
             Some(Answer::send(200, json!({ "results": half }).to_string()))
         }
     }
+}
+
+fn holds(kept: &[Delivery], item: &Delivery) -> bool {
+    kept.iter().any(|one| one.key == item.key)
 }
 
 /// The items of a body, or what is wrong with it.
