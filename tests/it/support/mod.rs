@@ -4,6 +4,7 @@ pub(crate) mod bouncer;
 pub(crate) mod db;
 pub(crate) mod dice;
 pub(crate) mod generate;
+pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;
 pub(crate) mod process;

@@ -1,0 +1,3 @@
+//! Mail: sent to and read from real servers.
+
+mod servers;
