@@ -8,7 +8,9 @@ mod file;
 mod pace;
 mod remote;
 mod secret;
+mod sent;
 mod smartlead;
+mod smtp;
 mod webhook;
 
 use std::path::Path;
@@ -19,7 +21,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict, WithdrawReason, Withdrawal,
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, SmtpSettings, Verdict, WithdrawReason,
+    Withdrawal,
 };
 
 /// Headers of a webhook.
@@ -31,6 +34,7 @@ pub use remote::{
     Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
 };
 pub use secret::resolve as resolve_secret;
+pub use sent::{SentFolder, Unseen};
 pub use smartlead::webhook::{WebhookError, WebhookNews};
 
 /// One action as a provider gets it, its fields rendered.
@@ -172,15 +176,16 @@ pub fn open<'c>(
     root: &Path,
     clock: &'c dyn Clock,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
-    open_paced(settings, root, clock, Box::new(Unpaced::default()))
+    open_paced(settings, root, clock, Box::new(Unpaced::default()), Box::new(Unseen))
 }
 
-/// Opens a declared provider whose calls keep to a budget.
+/// Opens a declared provider whose calls keep to a budget, and which can look among sent mails.
 pub fn open_paced<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    sent: Box<dyn SentFolder + 'c>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
     Ok(match &settings.kind {
         ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock)),
@@ -206,11 +211,19 @@ pub fn open_paced<'c>(
             )?;
             Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
         }
-        ProviderKind::Smtp(_) => {
-            let message = "this program cannot send by SMTP".to_owned();
-            return Err(CallError::Misconfigured(message).into());
-        }
+        ProviderKind::Smtp(settings) => Box::new(smtp::SmtpProvider::new(settings, root, clock, sent)?),
     })
+}
+
+/// The mail as it would go to `to`, headers first; or why it cannot be written. Nothing is sent.
+pub fn written(
+    settings: &SmtpSettings,
+    root: &Path,
+    mail: &Mail,
+    to: &str,
+    clock: &dyn Clock,
+) -> Result<Result<Vec<u8>, String>, ProviderError> {
+    smtp::written(settings, root, mail, to, clock)
 }
 
 /// Reads a webhook of the provider: which campaign of its it is about, and what happened.

@@ -302,7 +302,9 @@ fn unleased<'c>(
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());
-        let provider = provider::open_paced(settings, context.root, context.clock, pace).map_err(failed)?;
+        let provider =
+            provider::open_paced(settings, context.root, context.clock, pace, Box::new(provider::Unseen))
+                .map_err(failed)?;
         return Ok((provider, Some(budget)));
     }
     Ok((provider::open(settings, context.root, context.clock).map_err(failed)?, None))

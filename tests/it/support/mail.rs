@@ -62,8 +62,7 @@ impl Certificates {
         let key = rcgen::KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let leaf = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-        let files =
-            Self { ca: dir.join("ca.pem"), chain: dir.join("chain.pem"), key: dir.join("key.pem") };
+        let files = Self { ca: dir.join("ca.pem"), chain: dir.join("chain.pem"), key: dir.join("key.pem") };
         fs::write(&files.ca, ca.pem()).unwrap();
         fs::write(&files.chain, leaf.pem()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
