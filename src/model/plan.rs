@@ -94,6 +94,7 @@ reasons! {
         CoolingDown => "cooling_down", "cooling down";
         /// Another row with the same address is in, or comes first.
         DuplicateAddress => "duplicate_address", "same address as another contact";
+        ColleagueReplied => "colleague_replied", "a colleague has answered";
         OverPerCompany => "over_per_company", "over the segment's limit per company";
         OverCompanyCap => "over_company_cap", "over the company cap";
         OverSegmentLimit => "over_segment_limit", "over the segment's limit";

@@ -283,6 +283,7 @@ impl Life<'_> {
             as_of: self.now,
             remaining_today: None,
             day_start: campaign.day_start(self.now),
+            mails: None,
             only: None,
         }
     }
