@@ -424,7 +424,7 @@ impl Life<'_> {
 fn is_calm(campaign: &Campaign, planned: &Planned, after: &World) -> bool {
     let moves = planned.actions.iter().any(|(id, (kind, email))| match kind {
         ActionKind::Enroll => !campaign.write_back.is_empty(),
-        ActionKind::Withdraw => true,
+        ActionKind::Withdraw | ActionKind::Send => true,
         // An address that changed hands makes room for another row that carries the old one.
         ActionKind::Update => {
             after.enrollments.values().any(|n| n.email == *email) && {

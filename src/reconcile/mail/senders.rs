@@ -123,7 +123,7 @@ mod tests {
         let soon = now() + TimeDelta::seconds(30);
         let later = now() + TimeDelta::hours(1);
         let row = Standing { next_send_at: Some(soon), paused_until: Some(later), ..standing("a", 0) };
-        let senders = Senders::judge(&[mailbox("a")], &[row.clone()], now());
+        let senders = Senders::judge(&[mailbox("a")], std::slice::from_ref(&row), now());
         assert_eq!((senders.free.len(), senders.next), (0, Some(later)));
         let over = Standing { next_send_at: Some(now()), paused_until: Some(now()), ..row };
         assert_eq!(Senders::judge(&[mailbox("a")], &[over], now()).free, ["a"]);
