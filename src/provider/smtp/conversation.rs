@@ -2,6 +2,7 @@
 //!
 //! Never says a mail again by itself, and never goes on in the clear where TLS was declared.
 
+use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
@@ -189,17 +190,17 @@ impl Session {
         }
         let mut from = format!("MAIL FROM:<{}>", envelope.from);
         if self.offers.has_size {
-            from += &format!(" SIZE={}", mail.len());
+            let _ = write!(from, " SIZE={}", mail.len());
         }
         if needs_utf8 {
             from += " SMTPUTF8";
         }
         let mut to = format!("RCPT TO:<{}>", envelope.to);
         if self.offers.reports {
-            from += &format!(" RET=HDRS ENVID={}", xtext(envelope.id));
+            let _ = write!(from, " RET=HDRS ENVID={}", xtext(envelope.id));
             to += " NOTIFY=FAILURE,DELAY";
             if envelope.to.is_ascii() {
-                to += &format!(" ORCPT=rfc822;{}", xtext(envelope.to));
+                let _ = write!(to, " ORCPT=rfc822;{}", xtext(envelope.to));
             }
         }
         self.say(Stage::Sender, &from).await?;
@@ -315,7 +316,7 @@ fn xtext(text: &str) -> String {
     for byte in text.bytes() {
         match byte {
             b'!'..=b'~' if byte != b'+' && byte != b'=' => out.push(char::from(byte)),
-            _ => out += &format!("+{byte:02X}"),
+            _ => drop(write!(out, "+{byte:02X}")),
         }
     }
     out

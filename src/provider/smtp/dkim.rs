@@ -79,10 +79,10 @@ impl Signer {
         for name in &names {
             if let Some(at) = left.iter().rposition(|(own, _)| own == name) {
                 let (own, value) = left.remove(at);
-                input += &format!("{own}:{value}\r\n");
+                input.extend([own.as_str(), ":", &value, "\r\n"]);
             }
         }
-        input += &format!("dkim-signature:{}", relaxed(&unsigned));
+        input.extend(["dkim-signature:", &relaxed(&unsigned)]);
         let signature = BASE64.encode(&self.sign(input.as_bytes())?);
         let lines: Vec<&str> = signature
             .as_bytes()

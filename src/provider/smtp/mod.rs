@@ -219,7 +219,7 @@ impl<'c> SmtpProvider<'c> {
         // Nothing was handed over for these.
         for (at, item) in items.iter().enumerate() {
             if item.mail.is_none() {
-                found[at] = Presence::SendAgain;
+                found[at] = Presence::NotHere;
             }
         }
         Ok(found)

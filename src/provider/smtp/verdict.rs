@@ -67,17 +67,24 @@ pub(super) fn judge(failure: &Failure) -> Judgement {
         }
         // The end was said: nobody knows whether it was heard.
         Failure::Lost(Stage::End, error) => {
-            let reason = format!("{}: {error}", Stage::End.doing());
+            let reason = format!("{}: {}", Stage::End.doing(), words(error));
             Judgement { verdict: Verdict::InDoubt(reason.clone()), pause: None, reason }
         }
         Failure::Lost(stage, error) => {
-            let reason = format!("{}: {error}", stage.doing());
+            let reason = format!("{}: {}", stage.doing(), words(error));
             // A certificate does not mend itself in minutes.
             let pause = if *stage == Stage::Tls { LATER } else { SOON };
             judged(About::Sender(pause), reason)
         }
         Failure::Unfit(stage, why) => judged(About::Sender(LONG), format!("{}: {why}", stage.doing())),
         Failure::Unable(why) => judged(About::Mail, (*why).to_owned()),
+    }
+}
+
+fn words(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "the connection ended".to_owned(),
+        _ => error.to_string(),
     }
 }
 
@@ -149,12 +156,10 @@ fn by_plain_code(stage: Stage, code: u16, said: &str, dead: impl Fn() -> bool) -
     match (stage, code) {
         (Stage::Sender, 552) => About::Mail,
         (Stage::Sender, 400..=499) => About::Sender(SOON),
-        (Stage::Sender, _) => About::Sender(LONG),
-        // RFC 5321 4.5.3.1.10: to be read as 452, too many recipients.
-        (Stage::Recipient, 552) => About::Busy(LATER),
-        (_, 400..=499) => About::Busy(LATER),
-        // A command that it does not know, or not here.
-        (_, 500..=504 | 530 | 535) => About::Sender(LONG),
+        // RFC 5321 4.5.3.1.10: 552 is to be read as 452, too many recipients.
+        (Stage::Recipient, 552) | (_, 400..=499) => About::Busy(LATER),
+        // Whatever it says of the sender; a command that it does not know, or not here.
+        (Stage::Sender, _) | (_, 500..=504 | 530 | 535) => About::Sender(LONG),
         _ if policy() => About::Sender(LONG),
         (Stage::Recipient, 551 | 553) => About::Address,
         _ if dead() => About::Address,

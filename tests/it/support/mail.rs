@@ -224,9 +224,8 @@ impl MailServers {
     /// What both servers logged, to be shown when a test fails.
     pub(crate) fn logs(&self) -> String {
         ["postfix.log", "postfix.out", "dovecot.log", "dovecot.out"]
-            .iter()
             .map(|name| format!("== {name}\n{}", fs::read_to_string(self.path(name)).unwrap_or_default()))
-            .collect()
+            .join("\n")
     }
 
     fn maildir(&self, account: &str, folder: &str) -> PathBuf {
@@ -266,7 +265,7 @@ impl MailServers {
         let mut users = String::new();
         for (name, password) in ACCOUNTS {
             let quota = if *name == "full" { "userdb_quota_rule=*:bytes=1" } else { "" };
-            users += &format!("{name}:{{PLAIN}}{password}::::::{quota}\n");
+            users.extend([name, ":{PLAIN}", password, "::::::", quota, "\n"]);
         }
         let home = self.path("mail");
         fs::create_dir_all(home.join("away")).unwrap();
@@ -371,7 +370,7 @@ plugin {{
         fs::write(self.path("postfix/etc/refused"), REFUSED).unwrap();
         fs::write(
             self.path("postfix/etc/people"),
-            format!("/^lost[^@]*@/ $0\n/@([^@]+\\.)?example$/ people@{DOMAIN}\n"),
+            format!("/^(lost[^@]*@.*)$/ $1\n/@([^@]+\\.)?example$/ people@{DOMAIN}\n"),
         )
         .unwrap();
         let settings = format!(
