@@ -167,7 +167,9 @@ pub fn open_until<'c>(
                 look,
             )?)
         }
-        ProviderKind::Smartlead { url, key, timeout, other_campaigns, .. } => {
+        ProviderKind::Smartlead {
+            url, key, timeout, other_campaigns, per_minute, webhook_url, ..
+        } => {
             let client = smartlead::Client::new(
                 &resolve_secret::text(url)?,
                 resolve_secret::reference(key, root)?,
@@ -176,7 +178,13 @@ pub fn open_until<'c>(
                 pace,
                 look,
             )?;
-            Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+            let settings = smartlead::Settings {
+                batch: settings.batch,
+                per_minute: *per_minute,
+                other_campaigns: *other_campaigns,
+                webhook_url: webhook_url.clone(),
+            };
+            Box::new(smartlead::SmartleadProvider::new(client, settings))
         }
     })
 }

@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::answer::{Reply, Request};
 use super::hooks::instant;
 use super::world::World;
+use super::{Shared, lock};
 
 impl Shared {
     /// Answers a control call; paths are below `/_sim`.
@@ -35,6 +35,16 @@ impl Shared {
                 match body.get("spec").and_then(Value::as_str).unwrap_or_default().parse() {
                     Ok(faults) => {
                         self.set_faults(faults);
+                        Reply::ok(json!({ "ok": true }))
+                    }
+                    Err(error) => Reply::json(400, json!({ "error": error })),
+                }
+            }
+            ("GET", ["at-once"]) => Reply::ok(json!(lock(&self.busy).most)),
+            ("POST", ["latency"]) => {
+                match body.get("ms").and_then(Value::as_str).unwrap_or_default().parse() {
+                    Ok(latency) => {
+                        self.set_latency(latency);
                         Reply::ok(json!({ "ok": true }))
                     }
                     Err(error) => Reply::json(400, json!({ "error": error })),

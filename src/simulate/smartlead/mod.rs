@@ -10,6 +10,7 @@ mod connection;
 mod control;
 mod faults;
 mod hooks;
+mod latency;
 mod leads;
 mod rate;
 mod read;
@@ -37,12 +38,13 @@ use super::SimulateError;
 use crate::model::Clock;
 use answer::{Body, Reply, Request};
 use connection::{Breakable, Cut};
-use faults::Fault;
+use faults::{Dice, Fault};
 use rate::Limiter;
 use world::{Call, World};
 
 pub use faults::Faults;
 pub use hooks::HOOK_SECRET;
+pub use latency::Latency;
 pub use rate::Rate;
 pub use readings::Readings;
 
@@ -63,6 +65,7 @@ pub struct Options {
     pub faults: Faults,
     pub seed: u64,
     pub rate: Rate,
+    pub latency: Latency,
     /// How much faster than the machine's its own clock goes.
     pub speed: u32,
     /// How long a lead takes to show up in the roster, by its own clock.
@@ -80,6 +83,7 @@ impl Default for Options {
             faults: Faults::default(),
             seed: 1,
             rate: Rate::default(),
+            latency: Latency::default(),
             speed: 1,
             roster_delay: TimeDelta::zero(),
             readings: Readings::default(),
@@ -91,6 +95,8 @@ impl Default for Options {
 struct Shared {
     world: Mutex<World>,
     limiter: Mutex<Limiter>,
+    latency: Mutex<(Latency, Dice)>,
+    busy: Mutex<Busy>,
     faults: Mutex<Faults>,
     clock: Arc<dyn Clock>,
     /// Instants of the machine's clock and of our own that belong together.
@@ -99,6 +105,13 @@ struct Shared {
     key: Option<String>,
     state: Option<PathBuf>,
     client: reqwest::Client,
+}
+
+/// Calls whose answer is not given yet.
+#[derive(Debug, Default)]
+struct Busy {
+    now: usize,
+    most: usize,
 }
 
 /// Bound, and serving once [`Simulator::serve`] is awaited.
@@ -144,6 +157,8 @@ impl Simulator {
             started: (now, Mutex::new(world.now)),
             world: Mutex::new(world),
             limiter: Mutex::new(Limiter::new(options.rate)),
+            latency: Mutex::new((options.latency, Dice(options.seed))),
+            busy: Mutex::default(),
             faults: Mutex::new(options.faults),
             clock,
             speed: options.speed.max(1),
@@ -217,6 +232,24 @@ impl Shared {
 
     fn set_faults(&self, faults: Faults) {
         *lock(&self.faults) = faults;
+    }
+
+    /// Counts a call as under way until what is returned is dropped.
+    fn begin(&self) -> impl Drop + use<'_> {
+        let mut busy = lock(&self.busy);
+        busy.now += 1;
+        busy.most = busy.most.max(busy.now);
+        Ending(&self.busy)
+    }
+
+    fn takes(&self) -> Duration {
+        let (latency, dice) = &mut *lock(&self.latency);
+        latency.of(dice)
+    }
+
+    fn set_latency(&self, latency: Latency) {
+        lock(&self.latency).0 = latency;
+        *lock(&self.busy) = Busy::default();
     }
 
     /// Moves our own clock on by a jump.
@@ -304,6 +337,15 @@ impl Shared {
     }
 }
 
+struct Ending<'s>(&'s Mutex<Busy>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let mut busy = lock(self.0);
+        busy.now = busy.now.saturating_sub(1);
+    }
+}
+
 /// What the caller gets to see of a call.
 enum Outcome {
     Answered(Reply),
@@ -355,7 +397,10 @@ async fn call(
     };
     let mut request = request(method.as_str(), path, query, body);
     let key = request.query.remove("api_key");
-    match shared.api(&request, key.as_deref()) {
+    let _busy = shared.begin();
+    let outcome = shared.api(&request, key.as_deref());
+    tokio::time::sleep(shared.takes()).await;
+    match outcome {
         Outcome::Answered(reply) => http(reply),
         Outcome::Silent => {
             tokio::time::sleep(FOR_EVER).await;

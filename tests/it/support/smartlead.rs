@@ -54,6 +54,11 @@ impl Smartlead {
         assert_eq!(self.ask("POST", "faults", json!({ "spec": spec })), json!({ "ok": true }));
     }
 
+    /// How long answers take, in milliseconds, such as `300-800`; counts anew how many calls are under way at once.
+    pub(crate) fn latency(&self, ms: &str) {
+        assert_eq!(self.ask("POST", "latency", json!({ "ms": ms })), json!({ "ok": true }));
+    }
+
     pub(crate) fn reading(&self, set: &str) {
         assert_eq!(self.ask("POST", "reading", json!({ "set": set })), json!({ "ok": true }));
     }
