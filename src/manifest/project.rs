@@ -226,7 +226,11 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
     let webhook_url = told.map(|text| public_endpoint(findings, &child(pointer, "webhook_url"), text));
     if told.is_some() && signed.is_none() {
         findings
-            .error(&child(pointer, "webhook_url"), "missing-key", "what comes there would be refused: it is not verified")
+            .error(
+                &child(pointer, "webhook_url"),
+                "missing-key",
+                "what comes there would be refused: it is not verified",
+            )
             .advise("declare `webhook_secret`, what Smartlead signs with");
     }
     Some(ProviderKind::Smartlead {

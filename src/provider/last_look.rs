@@ -76,7 +76,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
+        let serve = async {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut got = vec![0; 4096];
             let mut all = String::new();
@@ -89,15 +89,18 @@ mod tests {
                 }
             }
             all
-        });
+        };
         let client = reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap();
         let request = look.body(client.post(url), b"the whole body".to_vec());
         if let Some(until) = until {
             until.move_to(Instant::now());
         }
-        let answered = request.send().await.is_ok();
-        drop(client);
-        (answered, server.await.unwrap())
+        let ask = async move {
+            let answered = request.send().await.is_ok();
+            drop(client);
+            answered
+        };
+        tokio::join!(ask, serve)
     }
 
     #[tokio::test]

@@ -167,9 +167,7 @@ pub fn open_until<'c>(
                 look,
             )?)
         }
-        ProviderKind::Smartlead {
-            url, key, timeout, other_campaigns, per_minute, webhook_url, ..
-        } => {
+        ProviderKind::Smartlead { url, key, timeout, other_campaigns, per_minute, webhook_url, .. } => {
             let client = smartlead::Client::new(
                 &resolve_secret::text(url)?,
                 resolve_secret::reference(key, root)?,

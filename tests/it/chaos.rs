@@ -5,10 +5,11 @@
 //! `OUTREACHD_CHAOS_SEEDS=200` runs more seeds than the usual few; `OUTREACHD_CHAOS_SEED=17` repeats one. The
 //! script `.ci/chaos --seeds N` does the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use outreachd::simulate::smartlead::Options;
 use tokio::time::sleep;
 
@@ -25,6 +26,9 @@ const EVENTS: usize = 14;
 /// Seeds that run side by side: most of their time is waiting.
 const GROUP: usize = 10;
 
+/// A call that had been claimed when a stop was committed goes out until its lease ends, and a busy machine is slow.
+const ON_ITS_WAY: TimeDelta = TimeDelta::seconds(5);
+
 /// The project and everything around it that can go wrong.
 struct Field {
     project: Project,
@@ -34,10 +38,13 @@ struct Field {
     contacts: usize,
     /// The end of the campaign's file.
     more: String,
+    /// By Smartlead's clock: when an address was stopped, and when that clock jumped by how many seconds.
+    stopped: BTreeMap<String, DateTime<Utc>>,
+    jumps: Vec<(DateTime<Utc>, i64)>,
 }
 
 async fn smartlead(seed: u64) -> Smartlead {
-    let roster_delay = chrono::TimeDelta::hours([0, 1][(seed % 2) as usize]);
+    let roster_delay = TimeDelta::hours([0, 1][(seed % 2) as usize]);
     let rate = "60000/60".parse().unwrap();
     Smartlead::with(Options { seed, rate, roster_delay, ..Options::default() }).await
 }
@@ -62,7 +69,16 @@ impl Field {
             &format!("{text}daemon: {{ look_every: 1s, full_look_every: 5s, poll_files_every: 1s, stop_within: 5s }}\n"),
         );
         let bouncer = Bouncer::start(&project.db);
-        let mut field = Self { project, bouncer, daemons: Vec::new(), clocks: Clocks::new(), contacts: 6, more };
+        let mut field = Self {
+            project,
+            bouncer,
+            daemons: Vec::new(),
+            clocks: Clocks::new(),
+            contacts: 6,
+            more,
+            stopped: BTreeMap::new(),
+            jumps: Vec::new(),
+        };
         for index in 0..DAEMONS {
             let daemon = field.daemon(index);
             field.daemons.push(Some(daemon));
@@ -100,7 +116,7 @@ impl Field {
     }
 
     /// What the provider does next.
-    fn misbehave(&self, dice: &mut Dice) {
+    fn misbehave(&mut self, dice: &mut Dice) {
         let Some(smartlead) = &self.project.smartlead else {
             let script: Vec<_> = (0..3).map(|_| dice.behaviour(self.contacts)).collect();
             self.project.receiver.script(script);
@@ -108,7 +124,24 @@ impl Field {
         };
         smartlead.faults(["", "10%", "25%"][dice.roll(3) as usize]);
         let passed = [0, 0, 600, 86_400][dice.roll(4) as usize];
+        self.jumps.push((smartlead.now(), passed));
         smartlead.advance(passed);
+    }
+
+    /// Nobody was put into the campaign after a stop, counted from Smartlead's side.
+    fn nobody_entered_after_a_stop(&self, smartlead: &Smartlead, members: &serde_json::Value) {
+        for (email, stopped) in &self.stopped {
+            let Some(entered) = members[email]["created_at"].as_str() else { continue };
+            let entered: DateTime<Utc> = entered.parse().unwrap();
+            let jumped: i64 = self
+                .jumps
+                .iter()
+                .filter(|(at, _)| at > stopped && *at < entered)
+                .map(|(_, seconds)| seconds)
+                .sum();
+            let late = entered - *stopped - TimeDelta::seconds(jumped);
+            assert!(late < ON_ITS_WAY, "{email} entered {late} after its stop: {}", smartlead.get("calls"));
+        }
     }
 
     async fn event(&mut self, dice: &mut Dice) {
@@ -125,6 +158,10 @@ impl Field {
                      values ('p{someone}@c{someone}.example', 'do_not_contact', 'test') on conflict do nothing"
                 ))
                 .await;
+                if let Some(smartlead) = &self.project.smartlead {
+                    let email = format!("p{someone}@c{someone}.example");
+                    self.stopped.entry(email).or_insert_with(|| smartlead.now());
+                }
             }
             2 => {
                 self.change(&format!(
@@ -278,7 +315,8 @@ async fn live(seed: u64, kind: Kind) {
                 .fetch_all(field.project.db.pool())
                 .await
                 .unwrap();
-            smartlead.agrees(&field.project.db, &BTreeSet::from_iter(stopped)).await;
+            let members = smartlead.agrees(&field.project.db, &BTreeSet::from_iter(stopped)).await;
+            field.nobody_entered_after_a_stop(smartlead, &members);
             field.project.run(&["audit"]).await.ended(0);
         }
     }

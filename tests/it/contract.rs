@@ -277,8 +277,9 @@ async fn nothing_goes_out_when_the_right_to_call_is_over() {
                 Answer::Whole(verdict) => matches!(verdict, Verdict::Retry { .. }),
                 Answer::Items(verdicts) => {
                     // Of somebody who is not there nothing has to be asked for.
-                    verdicts.iter().all(|verdict| matches!(verdict, Verdict::Retry { .. } | Verdict::Accepted | Verdict::Refused(_)))
-                        && matches!(verdicts[0], Verdict::Retry { .. })
+                    verdicts.iter().all(|verdict| {
+                        matches!(verdict, Verdict::Retry { .. } | Verdict::Accepted | Verdict::Refused(_))
+                    }) && matches!(verdicts[0], Verdict::Retry { .. })
                 }
             };
             assert!(put_off, "{name}: {answer:?}");

@@ -57,9 +57,8 @@ impl SmartleadProvider<'_> {
             .categories
             .get_or_try_init(|| async {
                 let list = self.client.json(Call::get("leads/fetch-categories")).await?;
-                let named = |row: &Value| {
-                    Some((wire::number(row.get("id")?)?, wire::text(row, "name")?.to_owned()))
-                };
+                let named =
+                    |row: &Value| Some((wire::number(row.get("id")?)?, wire::text(row, "name")?.to_owned()));
                 Ok::<_, CallError>(wire::rows(&list).iter().filter_map(named).collect())
             })
             .await?;

@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
+use super::Shared;
 use super::answer::{Reply, Request};
 use super::hooks::instant;
 use super::world::World;
-use super::{Shared, lock};
 
 impl Shared {
     /// Answers a control call; paths are below `/_sim`.
@@ -40,7 +40,7 @@ impl Shared {
                     Err(error) => Reply::json(400, json!({ "error": error })),
                 }
             }
-            ("GET", ["at-once"]) => Reply::ok(json!(lock(&self.busy).most)),
+            ("GET", ["at-once"]) => Reply::ok(json!(self.most_at_once())),
             ("POST", ["latency"]) => {
                 match body.get("ms").and_then(Value::as_str).unwrap_or_default().parse() {
                     Ok(latency) => {
@@ -115,6 +115,7 @@ impl World {
                     "unsubscribed": member.unsubscribed || record.unsubscribed,
                     "unsubscribed_everywhere": record.unsubscribed,
                     "replied": member.replied_at.is_some(),
+                    "created_at": instant(member.created_at),
                     "fields": record.fields,
                     "custom_fields": record.custom,
                 });

@@ -1,9 +1,11 @@
 //! How long answers take: what is asked for is done at once, and heard of later.
 
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::faults::Dice;
+use super::{Shared, lock};
 
 /// `300-800`: milliseconds, at least and at most.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -18,6 +20,53 @@ impl Latency {
         // Other throws stay what they were without it.
         let more = if spread == 0 { 0 } else { dice.throw(spread + 1) };
         Duration::from_millis(u64::from(self.least + more))
+    }
+}
+
+/// Calls whose answer is not given yet.
+#[derive(Debug)]
+pub(super) struct Answering {
+    latency: Latency,
+    dice: Dice,
+    now: usize,
+    most: usize,
+}
+
+impl Answering {
+    pub(super) fn new(latency: Latency, seed: u64) -> Self {
+        Self { latency, dice: Dice(seed), now: 0, most: 0 }
+    }
+}
+
+/// A call that is under way.
+pub(super) struct UnderWay<'s>(&'s Mutex<Answering>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut answering = lock(self.0);
+        answering.now = answering.now.saturating_sub(1);
+    }
+}
+
+impl Shared {
+    /// Counts a call as under way until what is returned is dropped; and how long it takes.
+    pub(super) fn begin(&self) -> (UnderWay<'_>, Duration) {
+        let mut answering = lock(&self.answering);
+        answering.now += 1;
+        answering.most = answering.most.max(answering.now);
+        let latency = answering.latency;
+        (UnderWay(&self.answering), latency.of(&mut answering.dice))
+    }
+
+    /// From now on; how many calls are under way at once is counted anew.
+    pub(super) fn set_latency(&self, latency: Latency) {
+        let mut answering = lock(&self.answering);
+        answering.latency = latency;
+        answering.most = answering.now;
+    }
+
+    pub(super) fn most_at_once(&self) -> usize {
+        lock(&self.answering).most
     }
 }
 

@@ -38,7 +38,8 @@ use super::SimulateError;
 use crate::model::Clock;
 use answer::{Body, Reply, Request};
 use connection::{Breakable, Cut};
-use faults::{Dice, Fault};
+use faults::Fault;
+use latency::Answering;
 use rate::Limiter;
 use world::{Call, World};
 
@@ -95,8 +96,7 @@ impl Default for Options {
 struct Shared {
     world: Mutex<World>,
     limiter: Mutex<Limiter>,
-    latency: Mutex<(Latency, Dice)>,
-    busy: Mutex<Busy>,
+    answering: Mutex<Answering>,
     faults: Mutex<Faults>,
     clock: Arc<dyn Clock>,
     /// Instants of the machine's clock and of our own that belong together.
@@ -105,13 +105,6 @@ struct Shared {
     key: Option<String>,
     state: Option<PathBuf>,
     client: reqwest::Client,
-}
-
-/// Calls whose answer is not given yet.
-#[derive(Debug, Default)]
-struct Busy {
-    now: usize,
-    most: usize,
 }
 
 /// Bound, and serving once [`Simulator::serve`] is awaited.
@@ -157,8 +150,7 @@ impl Simulator {
             started: (now, Mutex::new(world.now)),
             world: Mutex::new(world),
             limiter: Mutex::new(Limiter::new(options.rate)),
-            latency: Mutex::new((options.latency, Dice(options.seed))),
-            busy: Mutex::default(),
+            answering: Mutex::new(Answering::new(options.latency, options.seed)),
             faults: Mutex::new(options.faults),
             clock,
             speed: options.speed.max(1),
@@ -232,24 +224,6 @@ impl Shared {
 
     fn set_faults(&self, faults: Faults) {
         *lock(&self.faults) = faults;
-    }
-
-    /// Counts a call as under way until what is returned is dropped.
-    fn begin(&self) -> impl Drop + use<'_> {
-        let mut busy = lock(&self.busy);
-        busy.now += 1;
-        busy.most = busy.most.max(busy.now);
-        Ending(&self.busy)
-    }
-
-    fn takes(&self) -> Duration {
-        let (latency, dice) = &mut *lock(&self.latency);
-        latency.of(dice)
-    }
-
-    fn set_latency(&self, latency: Latency) {
-        lock(&self.latency).0 = latency;
-        *lock(&self.busy) = Busy::default();
     }
 
     /// Moves our own clock on by a jump.
@@ -337,15 +311,6 @@ impl Shared {
     }
 }
 
-struct Ending<'s>(&'s Mutex<Busy>);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        let mut busy = lock(self.0);
-        busy.now = busy.now.saturating_sub(1);
-    }
-}
-
 /// What the caller gets to see of a call.
 enum Outcome {
     Answered(Reply),
@@ -397,9 +362,9 @@ async fn call(
     };
     let mut request = request(method.as_str(), path, query, body);
     let key = request.query.remove("api_key");
-    let _busy = shared.begin();
+    let (_under_way, takes) = shared.begin();
     let outcome = shared.api(&request, key.as_deref());
-    tokio::time::sleep(shared.takes()).await;
+    tokio::time::sleep(takes).await;
     match outcome {
         Outcome::Answered(reply) => http(reply),
         Outcome::Silent => {

@@ -119,7 +119,8 @@ async fn the_declared_webhook_is_made_once_and_kept() {
     let other = json!({ "id": null, "name": "crm", "webhook_url": "https://crm.example/", "event_types": ["EMAIL_SENT"], "categories": ["Interested"] });
     assert_eq!(story.smartlead.call("POST", &path, other).await.0, 200);
     let hooks = async || story.inside().await["hooks"].as_array().unwrap().clone();
-    let declare = |url: &str| story.provider(&format!("per_minute: 60000, timeout: 1s, webhook_url: \"{url}\""));
+    let declare =
+        |url: &str| story.provider(&format!("per_minute: 60000, timeout: 1s, webhook_url: \"{url}\""));
     declare("https://outreach.example/hooks/sl");
     let plan = story.run(&["plan"]).await.ended(0).stdout;
     assert!(plan.contains("webhook.url: null -> \"https://outreach.example/hooks/sl\""), "{plan}");

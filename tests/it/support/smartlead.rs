@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use outreachd::model::SystemClock;
 use outreachd::simulate::smartlead::{BASE, Handle, Options, Simulator};
 use reqwest::{Client, Method};
@@ -50,6 +51,11 @@ impl Smartlead {
         self.ask("POST", "advance", json!({ "seconds": seconds }));
     }
 
+    /// By its own clock.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.get("")["now"].as_str().unwrap().parse().unwrap()
+    }
+
     pub(crate) fn faults(&self, spec: &str) {
         assert_eq!(self.ask("POST", "faults", json!({ "spec": spec })), json!({ "ok": true }));
     }
@@ -80,8 +86,8 @@ impl Smartlead {
 
     /// Counted from this side, after quiet and with all feedback taken in: everybody who is live in the database is in
     /// the campaign once and goes on, with the fields that are declared; nobody else gets a mail any more; no step
-    /// went to anybody twice. `stopped` are addresses that nothing may go to. Lets a month pass.
-    pub(crate) async fn agrees(&self, db: &TestDb, stopped: &BTreeSet<String>) {
+    /// went to anybody twice. `stopped` are addresses that nothing may go to. Lets a month pass. Gives the members.
+    pub(crate) async fn agrees(&self, db: &TestDb, stopped: &BTreeSet<String>) -> Value {
         let entered = self.get("entered");
         assert!(entered.as_object().unwrap().values().all(|times| times == 1), "never twice: {entered}");
         let remote: Option<String> =
@@ -94,11 +100,12 @@ impl Smartlead {
             None => json!({ "members": {} }),
         };
         let members = inside["members"].as_object().unwrap();
-        let known: Vec<(String, bool, String, Value)> =
-            sqlx::query_as("select email, live, status, fields from outreach.enrollments where status <> 'failed'")
-                .fetch_all(db.pool())
-                .await
-                .unwrap();
+        let known: Vec<(String, bool, String, Value)> = sqlx::query_as(
+            "select email, live, status, fields from outreach.enrollments where status <> 'failed'",
+        )
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
         for (email, _, _, fields) in known.iter().filter(|(_, live, ..)| *live) {
             let member = members.get(email).unwrap_or_else(|| panic!("{email} is live and not there"));
             for (name, value) in fields.as_object().unwrap() {
@@ -110,7 +117,8 @@ impl Smartlead {
         }
         let known: HashMap<&str, (bool, &str)> =
             known.iter().map(|(email, live, status, _)| (email.as_str(), (*live, status.as_str()))).collect();
-        let unknown: Vec<&String> = members.keys().filter(|email| !known.contains_key(email.as_str())).collect();
+        let unknown: Vec<&String> =
+            members.keys().filter(|email| !known.contains_key(email.as_str())).collect();
         assert!(unknown.is_empty(), "there and not known: {unknown:?} {known:?}");
         let mails = || self.get("mails").as_array().unwrap().clone();
         let before = mails().len();
@@ -129,6 +137,7 @@ impl Smartlead {
             })
             .collect();
         assert!(late.is_empty(), "after stop: {late:?}");
+        inside["members"].clone()
     }
 
     /// A campaign made by hand: its id.
