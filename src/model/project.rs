@@ -8,8 +8,9 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::campaign::Safety;
+use super::campaign::{Campaign, Safety};
 use super::duration::Span;
+use super::mail::{Mailbox, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -53,12 +54,22 @@ pub enum ProviderKind {
         /// Where its webhooks are to go: each campaign gets one. None is made without it.
         webhook_url: Option<String>,
     },
+    /// Mails that we send ourselves.
+    Smtp(Box<SmtpSettings>),
 }
 
 impl ProviderKind {
     /// Whether the provider keeps campaigns of its own, which are read and written.
     pub const fn keeps_campaigns(&self) -> bool {
         matches!(self, Self::Smartlead { .. })
+    }
+
+    /// The settings of sending, where we send each mail of a sequence ourselves.
+    pub fn smtp(&self) -> Option<&SmtpSettings> {
+        match self {
+            Self::Smtp(settings) => Some(settings),
+            _ => None,
+        }
     }
 }
 
@@ -121,6 +132,7 @@ impl Default for Defaults {
 pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
+    pub mailboxes: BTreeMap<String, Mailbox>,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
@@ -129,11 +141,19 @@ pub struct Project {
     pub lease: Duration,
 }
 
+impl Project {
+    /// Mails of the campaign's sequence, where we send each one ourselves.
+    pub fn mails(&self, campaign: &Campaign) -> Option<u16> {
+        self.providers.get(&campaign.provider)?.kind.smtp().map(|_| campaign.sequence.len() as u16)
+    }
+}
+
 impl Default for Project {
     fn default() -> Self {
         Self {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             listen: None,

@@ -14,6 +14,7 @@ mod feedback;
 pub mod forecast;
 mod guard;
 mod held;
+mod mail;
 mod names;
 pub mod need;
 mod paced;
@@ -22,6 +23,7 @@ mod push;
 mod recover;
 mod remote;
 mod render;
+mod totals;
 mod wait;
 
 use std::future::Future;
@@ -44,15 +46,18 @@ use crate::store::pushes::{self, Gate, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 use budget::Budget;
+use mail::Mailing;
 
 pub use adopt::adopt;
 pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
-pub use plan::{Planner, in_rank, total};
+pub use mail::{Rendered, SequenceRenderer};
+pub use plan::Planner;
 pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
+pub use totals::{in_rank, total};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {
@@ -280,6 +285,8 @@ struct Account<'c> {
     /// The campaign, as its provider calls it.
     remote: Option<String>,
     lease: Lease,
+    /// Where we send each mail ourselves.
+    mailing: Option<Mailing<'c>>,
 }
 
 fn settings_of<'c>(
@@ -327,6 +334,7 @@ async fn open_provider<'c>(
     campaign: &Campaign,
 ) -> Result<Account<'c>, ReconcileError> {
     let settings = settings_of(context, campaign)?;
+    let mailing = settings.kind.smtp().map(|smtp| Mailing::new(context, campaign, smtp)).transpose()?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
     let (provider, budget) = match opened(context, campaign, Some(lease.term())) {
         Ok(opened) => opened,
@@ -345,6 +353,7 @@ async fn open_provider<'c>(
         budget,
         remote: remote.and_then(|remote| remote.remote_id),
         lease,
+        mailing,
         provider,
     })
 }
