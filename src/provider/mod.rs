@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod last_look;
 mod pace;
 mod remote;
 mod secret;
@@ -21,7 +22,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, SmtpSettings, Verdict, WithdrawReason,
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, SmtpSettings, Term, Verdict, WithdrawReason,
     Withdrawal,
 };
 
@@ -29,6 +30,7 @@ use crate::model::{
 pub use reqwest::header::HeaderMap as Headers;
 
 pub use error::{CallError, ProviderError};
+use last_look::LastLook;
 pub use pace::{Pace, Unpaced};
 pub use remote::{
     Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
@@ -176,19 +178,22 @@ pub fn open<'c>(
     root: &Path,
     clock: &'c dyn Clock,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
-    open_paced(settings, root, clock, Box::new(Unpaced::default()), Box::new(Unseen))
+    open_until(settings, root, clock, Box::new(Unpaced::default()), None, Box::new(Unseen))
 }
 
-/// Opens a declared provider whose calls keep to a budget, and which can look among sent mails.
-pub fn open_paced<'c>(
+/// Opens a declared provider whose calls keep to a budget, where it asks for one itself, and go out until a term is over.
+/// `sent` is asked what has left, where it cannot be told otherwise.
+pub fn open_until<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    until: Option<Term>,
     sent: Box<dyn SentFolder + 'c>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
+    let look = LastLook::new(until);
     Ok(match &settings.kind {
-        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock)),
+        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock, look)),
         ProviderKind::Webhook { url, secret, idempotent, look_up, timeout } => {
             Box::new(webhook::WebhookProvider::new(
                 webhook::Settings {
@@ -199,19 +204,27 @@ pub fn open_paced<'c>(
                     timeout: *timeout,
                 },
                 clock,
+                look,
             )?)
         }
-        ProviderKind::Smartlead { url, key, timeout, other_campaigns, .. } => {
+        ProviderKind::Smartlead { url, key, timeout, other_campaigns, per_minute, webhook_url, .. } => {
             let client = smartlead::Client::new(
                 &resolve_secret::text(url)?,
                 resolve_secret::reference(key, root)?,
                 *timeout,
                 clock,
                 pace,
+                look,
             )?;
-            Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+            let settings = smartlead::Settings {
+                batch: settings.batch,
+                per_minute: *per_minute,
+                other_campaigns: *other_campaigns,
+                webhook_url: webhook_url.clone(),
+            };
+            Box::new(smartlead::SmartleadProvider::new(client, settings))
         }
-        ProviderKind::Smtp(settings) => Box::new(smtp::SmtpProvider::new(settings, root, clock, sent)?),
+        ProviderKind::Smtp(settings) => Box::new(smtp::SmtpProvider::new(settings, root, clock, look, sent)?),
     })
 }
 

@@ -15,6 +15,7 @@ use tokio_rustls::TlsConnector;
 use super::tls;
 use super::wire::{Reply, Stream, Wire};
 use crate::model::MailTls;
+use crate::provider::last_look::LastLook;
 
 /// How far a conversation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,8 @@ pub(super) enum Failure {
     Lost(Stage, io::Error),
     /// The server cannot be used as it is declared.
     Unfit(Stage, &'static str),
+    /// The right to send ended before the end of the mail was said.
+    TooLate,
     /// The server cannot carry this mail.
     Unable(&'static str),
 }
@@ -178,8 +181,13 @@ impl Session {
         self.say(Stage::Hello, "RSET").await.is_ok()
     }
 
-    /// Hands over one mail, whose lines end in CR LF.
-    pub(super) async fn send(&mut self, envelope: &Envelope<'_>, mail: &[u8]) -> Result<(), Failure> {
+    /// Hands over one mail, whose lines end in CR LF. Its end is said only where the last look allows.
+    pub(super) async fn send(
+        &mut self,
+        envelope: &Envelope<'_>,
+        mail: &[u8],
+        look: &LastLook,
+    ) -> Result<(), Failure> {
         self.mails += 1;
         let needs_utf8 = !(envelope.from.is_ascii() && envelope.to.is_ascii() && mail.is_ascii());
         if needs_utf8 && !self.offers.utf8 {
@@ -212,6 +220,9 @@ impl Session {
         // Without its last line the server has no mail, whatever becomes of the connection.
         let lost = |error| Failure::Lost(Stage::Text, error);
         self.wire.write(&stuffed(mail), self.patience).await.map_err(lost)?;
+        if look.is_too_late() {
+            return Err(Failure::TooLate);
+        }
         let doubt = |error| Failure::Lost(Stage::End, error);
         self.wire.write(b".\r\n", self.patience).await.map_err(doubt)?;
         self.hear(Stage::End, self.at_the_end).await

@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use tokio::sync::Mutex as Turn;
 
+use super::last_look::LastLook;
 use super::{
     Answer, Destination, Item, Mail, Presence, Provider, ProviderError, SenderFault, secret, sent::SentFolder,
 };
@@ -43,6 +44,7 @@ pub(super) struct SmtpProvider<'c> {
     settings: SmtpSettings,
     senders: BTreeMap<String, Sender>,
     signer: Option<Signer>,
+    look: LastLook,
     sent: Box<dyn SentFolder + 'c>,
     faults: Mutex<Vec<SenderFault>>,
     clock: &'c dyn Clock,
@@ -73,6 +75,7 @@ impl<'c> SmtpProvider<'c> {
         settings: &SmtpSettings,
         root: &Path,
         clock: &'c dyn Clock,
+        look: LastLook,
         sent: Box<dyn SentFolder + 'c>,
     ) -> Result<Self, ProviderError> {
         let mut senders = BTreeMap::new();
@@ -99,7 +102,7 @@ impl<'c> SmtpProvider<'c> {
             senders.insert(mailbox.name.clone(), sender);
         }
         let signer = signer(settings, root)?;
-        Ok(Self { settings: settings.clone(), senders, signer, sent, faults: Mutex::default(), clock })
+        Ok(Self { settings: settings.clone(), senders, signer, look, sent, faults: Mutex::default(), clock })
     }
 
     /// One mail after the other through one mailbox; after its first trouble the rest waits.
@@ -150,7 +153,7 @@ impl<'c> SmtpProvider<'c> {
                 Err(failure) => return Self::judged(sender, &failure),
             },
         };
-        match session.send(&envelope, &composed.bytes).await {
+        match session.send(&envelope, &composed.bytes, &self.look.for_call()).await {
             Ok(()) => {
                 *place = Some(session);
                 (Verdict::Accepted, None)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::conversation::{Failure, Stage};
 use super::wire::{Enhanced, Reply};
 use crate::model::Verdict;
+use crate::provider::last_look::HELD_BACK;
 use crate::reply;
 
 const SOON: Duration = Duration::from_mins(5);
@@ -77,6 +78,10 @@ pub(super) fn judge(failure: &Failure) -> Judgement {
             judged(About::Sender(pause), reason)
         }
         Failure::Unfit(stage, why) => judged(About::Sender(LONG), format!("{}: {why}", stage.doing())),
+        Failure::TooLate => {
+            let reason = HELD_BACK.to_owned();
+            Judgement { verdict: Verdict::Retry { after: None, reason: reason.clone() }, pause: None, reason }
+        }
         Failure::Unable(why) => judged(About::Mail, (*why).to_owned()),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mail_parser::MessageParser;
 use outreachd::model::{
     ActionKind, Dkim, FixedClock, MailServer, MailTls, Mailbox, ProviderKind, ProviderSettings, PushKey,
-    SecretRef, SenderLimits, SmtpSettings, Unsubscribe, Verdict,
+    SecretRef, SenderLimits, SmtpSettings, Term, Unsubscribe, Verdict,
 };
 use outreachd::provider::{self, Answer, Destination, Item, Mail, Presence, Provider};
 use serde_json::json;
@@ -314,4 +314,19 @@ async fn signed_mails_carry_a_signature_over_both_unsubscribe_headers() {
     let names: Vec<&str> = names.split(':').collect();
     assert!(names.contains(&"list-unsubscribe") && names.contains(&"list-unsubscribe-post"), "{names:?}");
     assert_eq!(names.iter().filter(|name| **name == "from").count(), 2, "nobody adds another");
+}
+
+#[tokio::test]
+async fn whoever_lost_the_right_to_send_does_not_say_the_end() {
+    let office = PostOffice::start(MailTls::None).await;
+    let kind = ProviderKind::Smtp(Box::new(settings(office.server())));
+    let declared = ProviderSettings { name: "mail".to_owned(), kind, batch: 100, per_minute: None };
+    let over = Term::until(std::time::Instant::now());
+    let pace = Box::new(provider::Unpaced::default());
+    let provider =
+        provider::open_until(&declared, office.root(), &NOW, pace, Some(over), Box::new(provider::Unseen))
+            .unwrap();
+    let verdicts = perform(&*provider, &[item(1, Some(mail(1)))]).await;
+    assert!(matches!(&verdicts[..], [Verdict::Retry { after: None, .. }]), "{verdicts:?}");
+    assert!(office.taken().is_empty() && provider.sender_faults().is_empty());
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use outreachd::model::{MailServer, MailTls, SecretRef};
+use futures_util::future::BoxFuture;
+use outreachd::model::{MailServer, MailTls, Mailbox, SecretRef};
+use outreachd::provider::{ProviderError, SentFolder};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
@@ -166,8 +168,29 @@ impl PostOffice {
         self.state.lock().unwrap().taken.clone()
     }
 
+    /// Its folder of sent mails: it has a copy of all that it took.
+    pub(crate) fn sent(&self) -> Copies {
+        Copies(Arc::clone(&self.state))
+    }
+
     pub(crate) fn connections(&self) -> usize {
         self.state.lock().unwrap().connections
+    }
+}
+
+/// Looks among what a post office took.
+pub(crate) struct Copies(Shared);
+
+impl SentFolder for Copies {
+    fn holds<'a>(
+        &'a self,
+        _mailbox: &'a Mailbox,
+        message_ids: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<bool>, ProviderError>> {
+        let state = self.0.lock().unwrap();
+        let ids: Vec<String> = state.taken.iter().filter_map(|taken| taken.header("Message-ID")).collect();
+        let held = message_ids.iter().map(|id| ids.contains(&format!("<{id}>"))).collect();
+        Box::pin(std::future::ready(Ok(held)))
     }
 }
 
