@@ -24,6 +24,7 @@ mod recover;
 mod remote;
 mod render;
 mod totals;
+mod unsubscribe;
 mod wait;
 
 use std::future::Future;
@@ -58,6 +59,7 @@ pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
 pub use totals::{in_rank, total};
+pub use unsubscribe::{mail_of, unsubscribe};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {

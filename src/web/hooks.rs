@@ -42,7 +42,7 @@ impl Hooks {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn manifest(&self) -> Option<Arc<Manifest>> {
+    pub(super) async fn manifest(&self) -> Option<Arc<Manifest>> {
         let known = self.known();
         if let Some((read, manifest)) = &known
             && read.elapsed() < FRESH
@@ -57,10 +57,25 @@ impl Hooks {
         *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
         Some(manifest)
     }
+
+    pub(super) fn context<'c>(&'c self, manifest: &'c Manifest) -> Context<'c> {
+        Context {
+            store: &self.store,
+            manifest,
+            clock: &self.clock,
+            root: &self.root,
+            holder: self.holder,
+            revision: None,
+            stop: Stop::never(),
+        }
+    }
 }
 
 pub(super) fn router(hooks: Hooks) -> Router {
-    Router::new().route("/hooks/{provider}", post(take)).with_state(Arc::new(hooks))
+    Router::new()
+        .route("/hooks/{provider}", post(take))
+        .merge(super::unsubscribe::router())
+        .with_state(Arc::new(hooks))
 }
 
 /// 2xx is done, 4xx never comes again, 5xx is tried again.
@@ -71,16 +86,7 @@ async fn take(
     body: Bytes,
 ) -> StatusCode {
     let Some(manifest) = hooks.manifest().await else { return StatusCode::SERVICE_UNAVAILABLE };
-    let context = Context {
-        store: &hooks.store,
-        manifest: &manifest,
-        clock: &hooks.clock,
-        root: &hooks.root,
-        holder: hooks.holder,
-        revision: None,
-        stop: Stop::never(),
-    };
-    match webhook(&context, &provider, &headers, &body).await {
+    match webhook(&hooks.context(&manifest), &provider, &headers, &body).await {
         Ok(_) => StatusCode::OK,
         Err(WebhookFault::Refused(WebhookError::NotExpected)) => StatusCode::NOT_FOUND,
         Err(WebhookFault::Refused(WebhookError::Forged)) => StatusCode::UNAUTHORIZED,

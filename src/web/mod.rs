@@ -1,8 +1,9 @@
-//! What the daemon answers over HTTP: whether it is alive and ready, and webhooks of providers.
+//! What the daemon answers over HTTP: whether it is alive and ready, webhooks of providers, and unsubscribe links.
 //!
 //! Tells nothing of contacts, campaigns or files.
 
 mod hooks;
+mod unsubscribe;
 
 use std::time::Duration;
 
