@@ -13,6 +13,7 @@ mod feedback;
 mod forecast;
 mod history;
 mod import;
+mod mail;
 mod migrate;
 mod output;
 mod pause;
@@ -137,6 +138,10 @@ enum Command {
     Simulate(simulate::Arguments),
     /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
     Classify(classify::Arguments),
+    /// Write a campaign's mails as pages to look at. Sends nothing.
+    Preview(mail::preview::Arguments),
+    /// Send a campaign's mails to oneself. Records nothing.
+    Test(mail::test::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -240,6 +245,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Import(arguments) => import::run(globals, &arguments).await,
         Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Classify(arguments) => classify::run(globals, &arguments),
+        Command::Preview(arguments) => mail::preview::run(globals, &arguments).await,
+        Command::Test(arguments) => mail::test::run(globals, &arguments).await,
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

@@ -6,6 +6,7 @@
 //! field catalog, with every value bound.
 
 mod columns;
+mod fields;
 mod follow_ups;
 mod ranked;
 mod report;
@@ -13,6 +14,7 @@ mod steps;
 mod tails;
 
 pub use columns::{is_address, is_unset, normalized, sequence_hash};
+pub use fields::{Person, person};
 pub use report::{ActionRow, Report, Verdict};
 
 use std::collections::BTreeMap;
