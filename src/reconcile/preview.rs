@@ -36,10 +36,12 @@ pub async fn preview(
 ) -> Result<Option<Preview>, ReconcileError> {
     let Some(person) = person(context.store, campaign, employee_id).await? else { return Ok(None) };
     let Some(mailbox) = settings.senders.first() else { return Ok(None) };
-    let plain = match &person.fields {
+    let mut plain = match &person.fields {
         Value::Object(fields) => fields.clone(),
         _ => serde_json::Map::new(),
     };
+    // The campaign would skip such a contact; here the mail that needs the field is refused.
+    plain.retain(|_, value| !value.is_null());
     let inputs = person.inputs.clone().unwrap_or_default();
     let fields = FieldRenderer::new(campaign).render(plain, &inputs).map(Value::Object);
     let tokens = tokens(context, campaign, settings, signed)?;

@@ -1,4 +1,5 @@
 //! Mail: sent to and read from real servers.
 
+mod outbound;
 mod sending;
 mod servers;
