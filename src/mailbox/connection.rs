@@ -226,7 +226,7 @@ async fn greet(account: &Account) -> Result<Client<Stream>, MailboxError> {
 async fn greeted<T: Link>(mut client: Client<T>) -> Result<Client<T>, MailboxError> {
     let doing = "be greeted";
     let greeting = client.read_response().await.map_err(|fault| MailboxError::from_io(doing, &fault))?;
-    match greeting.as_ref().map(async_imap::types::ResponseData::parsed) {
+    match greeting.as_ref().map(|answer| answer.parsed()) {
         Some(Response::Data { status: Status::Ok | Status::PreAuth, .. }) => Ok(client),
         Some(Response::Data { outcome, .. }) => {
             let words = shortened(outcome.information.as_deref().unwrap_or_default());

@@ -52,6 +52,11 @@ impl MailboxError {
         }
     }
 
+    /// Whether the same may go through later without anybody's doing.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(self, Self::Reach { .. } | Self::Slow { .. } | Self::Lost(_) | Self::Garbled(_))
+    }
+
     /// Of the client library. Its own words may hold a piece of a mail, and are not repeated.
     pub(super) fn of(doing: &'static str, error: async_imap::error::Error) -> Self {
         use async_imap::error::Error;

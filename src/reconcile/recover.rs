@@ -10,6 +10,7 @@ use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
 use crate::store::pushes::{self, Claimed, Outcome, Settled};
+use crate::store::replies;
 
 /// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
 pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
@@ -28,6 +29,8 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
             let items: Vec<Item> = adopted.into_iter().map(item).collect();
+            // Somebody has answered it, or a server could not deliver it: it evidently went out.
+            let answered = replies::answered(context.store, &keys(&items)).await?;
             let found = provider
                 .look_up(&to, &items)
                 .await
@@ -36,7 +39,15 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let outcomes: Vec<Outcome> = items
                 .iter()
                 .zip(found)
-                .map(|(item, presence)| judge(item.key, item.action, presence))
+                .map(|(item, presence)| {
+                    let answered = answered.contains(&item.key);
+                    let presence = if answered { Presence::Here } else { presence };
+                    let mut outcome = judge(item.key, item.action, presence);
+                    if answered {
+                        outcome.answer = Some("an answer to it has come".to_owned());
+                    }
+                    outcome
+                })
                 .collect();
             settled += pushes::settle(context.store, campaign, lease, context.clock.now(), &outcomes).await?;
         }
@@ -54,6 +65,10 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
         );
     }
     result
+}
+
+fn keys(items: &[Item]) -> Vec<PushKey> {
+    items.iter().map(|item| item.key).collect()
 }
 
 fn item(push: Claimed) -> Item {
