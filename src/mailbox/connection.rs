@@ -13,10 +13,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::MailboxError;
 use super::error::shortened;
 use super::name::encoded;
 use super::tls::{self, Link};
-use super::MailboxError;
 use crate::model::MailTls;
 
 const CONNECTING: Duration = Duration::from_secs(15);
@@ -99,15 +99,13 @@ impl Connection {
         mut look: impl FnMut(&Response<'_>),
     ) -> Result<Ended, MailboxError> {
         let session = self.session()?;
-        let sending = async {
-            session.run_command(text).await.map_err(|error| MailboxError::of(doing, error))
-        };
+        let sending =
+            async { session.run_command(text).await.map_err(|error| MailboxError::of(doing, error)) };
         let tag = within(ANSWERING, doing, sending).await?;
         loop {
             let session = self.session()?;
-            let reading = async {
-                session.read_response().await.map_err(|fault| MailboxError::from_io(doing, &fault))
-            };
+            let reading =
+                async { session.read_response().await.map_err(|fault| MailboxError::from_io(doing, &fault)) };
             let answer = within(ANSWERING, doing, reading).await?.ok_or(MailboxError::Lost(doing))?;
             match answer.parsed() {
                 Response::Done { tag: ended, status, outcome } if *ended == tag => {
@@ -125,9 +123,8 @@ impl Connection {
     pub(super) async fn examine(&mut self, folder: &str) -> Result<Examined, MailboxError> {
         let doing = "open a folder";
         let session = self.session()?;
-        let opening = async {
-            session.examine(encoded(folder)).await.map_err(|error| MailboxError::of(doing, error))
-        };
+        let opening =
+            async { session.examine(encoded(folder)).await.map_err(|error| MailboxError::of(doing, error)) };
         let opened = within(ANSWERING, doing, opening).await.map_err(|error| match error {
             MailboxError::Refused { words, .. } => MailboxError::Folder { folder: folder.to_owned(), words },
             other => other,

@@ -11,8 +11,8 @@ use async_imap::imap_proto::{AttributeValue, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio::time::sleep;
 
-use super::connection::{Account, Connection, Ended};
 use super::MailboxError;
+use super::connection::{Account, Connection, Ended};
 
 /// What is fetched of one mail: its top, where reports and answers stand.
 pub const MAIL_AT_MOST: usize = 1 << 20;

@@ -2,9 +2,9 @@
 
 use tokio::time::timeout;
 
+use super::MailboxError;
 use super::connection::{ANSWERING, Account, Connection};
 use super::name::encoded;
-use super::MailboxError;
 
 /// Looks each Message-ID (without its angle brackets) up in a folder, in their order.
 pub async fn holds(

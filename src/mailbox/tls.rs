@@ -34,8 +34,7 @@ pub(super) fn connector(ca: Option<&Path>) -> Result<TlsConnector, MailboxError>
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, MailboxError> {
     let shown = || path.display().to_string();
-    let text =
-        std::fs::read(path).map_err(|source| MailboxError::Certificates { path: shown(), source })?;
+    let text = std::fs::read(path).map_err(|source| MailboxError::Certificates { path: shown(), source })?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),

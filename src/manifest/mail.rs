@@ -11,8 +11,8 @@ use super::yaml::child;
 use super::{campaign, names, timing};
 use crate::model::token::TOKEN_LENGTH;
 use crate::model::{
-    Defaults, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ProviderKind, ReplySettings, SenderLimits, SmtpSettings,
-    Span, Unsubscribe, is_address, normalize_address,
+    Defaults, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ProviderKind, ReplySettings, SenderLimits,
+    SmtpSettings, Span, Unsubscribe, is_address, normalize_address,
 };
 
 /// Letters of a local part that are left beside a token: `LOCAL+b-TOKEN`.
@@ -42,7 +42,8 @@ pub(super) fn replies(findings: &mut Findings<'_>, raw: &RawReplies) -> ReplySet
     const YEAR: u64 = 366 * 86_400;
     let or = ReplySettings::default();
     let mut span = |key: &str, text: &Option<String>, default: Duration| {
-        bounded(findings, &child("/replies", key), text.as_ref(), 3600, YEAR).map_or(default, Span::approximate)
+        bounded(findings, &child("/replies", key), text.as_ref(), 3600, YEAR)
+            .map_or(default, Span::approximate)
     };
     ReplySettings {
         within: span("within", &raw.within, or.within),

@@ -51,7 +51,9 @@ impl Bench {
                 judged: Judged {
                     kind: Kind::Other.as_str(),
                     rule: NOT_GIVEN_OUT.to_owned(),
-                    evidence: format!("the server does not give mail {uid} of {folder} out: look at it there"),
+                    evidence: format!(
+                        "the server does not give mail {uid} of {folder} out: look at it there"
+                    ),
                     is_sure: false,
                     status: None,
                     hard: None,
@@ -108,9 +110,7 @@ impl Bench {
     /// The beginning of the day after an absence.
     fn back_at(&self, until: Option<NaiveDate>, received_at: DateTime<Utc>, timezone: Tz) -> DateTime<Utc> {
         let start = |day: NaiveDate| {
-            (0..24).find_map(|hour| {
-                timezone.from_local_datetime(&day.and_hms_opt(hour, 0, 0)?).earliest()
-            })
+            (0..24).find_map(|hour| timezone.from_local_datetime(&day.and_hms_opt(hour, 0, 0)?).earliest())
         };
         until
             .and_then(|day| start(day.succ_opt()?))
@@ -241,7 +241,10 @@ mod tests {
         let mail = read(&format!(
             "From: Anna <Anna@c.example>\nTo: us+x+u-{token}@us.example\nMessage-ID: <m@c.example>\nIn-Reply-To: <b@us>\nReferences: <a@us> <b@us>\nSubject: Re: x\n\nThank you, tell me more.\n"
         ));
-        assert_eq!(vias(&mail), ["unsubscribe_address", "in_reply_to", "references", "references", "address"]);
+        assert_eq!(
+            vias(&mail),
+            ["unsubscribe_address", "in_reply_to", "references", "references", "address"]
+        );
         assert_eq!(mail.claims[0].names, Named::Push(KEY));
         assert_eq!(mail.claims[2].names, Named::Message("b@us".to_owned()), "the nearest first");
         assert_eq!(mail.claims[4].names, Named::Address("anna@c.example".to_owned()));
@@ -259,7 +262,8 @@ mod tests {
 
     #[test]
     fn what_we_write_ourselves_answers_nobody() {
-        let mail = read("From: alice@us.example\nTo: anna@c.example\nIn-Reply-To: <b@us>\n\nWith pleasure!\n");
+        let mail =
+            read("From: alice@us.example\nTo: anna@c.example\nIn-Reply-To: <b@us>\n\nWith pleasure!\n");
         assert_eq!(vias(&mail), [""; 0]);
     }
 

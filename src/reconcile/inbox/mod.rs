@@ -21,8 +21,8 @@ use crate::mailbox::{self, Account, Batch, Checkpoint, MailboxError, Reader};
 use crate::model::{Campaign, Colleagues, ImapSettings, MailServer, Mailbox, normalize_address};
 use crate::provider::resolve_secret;
 use crate::store::feedback::TakenIn;
-use crate::store::replies::{self, Place, Terms};
 use crate::store::replies::feed as mailboxes;
+use crate::store::replies::{self, Place, Terms};
 use crate::store::{Lease, StoreError};
 
 pub use decide::{Changed, correct, reclassify};
@@ -249,10 +249,7 @@ async fn take_in(
 }
 
 /// Reads one mailbox to its end, now. `None`: another process reads it, and what it hears is heard here.
-pub async fn read_once(
-    context: &Context<'_>,
-    mailbox: &Mailbox,
-) -> Result<Option<TakenIn>, ReconcileError> {
+pub async fn read_once(context: &Context<'_>, mailbox: &Mailbox) -> Result<Option<TakenIn>, ReconcileError> {
     let Some(imap) = &mailbox.imap else { return Ok(None) };
     let lease = match held::take_within(context, lease_name(mailbox), Duration::ZERO).await {
         Err(ReconcileError::LeaseHeld(_)) => return Ok(None),
@@ -300,7 +297,11 @@ pub(super) async fn read_due(context: &Context<'_>) -> Result<(), ReconcileError
 pub(super) async fn catch_up(context: &Context<'_>, campaign: &Campaign) -> Result<(), ReconcileError> {
     let taken = replies::catch_up(context.store, campaign.number, &terms(context)).await?;
     if taken != TakenIn::default() {
-        info!(campaign = campaign.number, moved = taken.moved, "answers had come before their mails were settled");
+        info!(
+            campaign = campaign.number,
+            moved = taken.moved,
+            "answers had come before their mails were settled"
+        );
     }
     Ok(())
 }
@@ -345,9 +346,10 @@ fn bench(context: &Context<'_>) -> Result<Bench, ReconcileError> {
     for provider in project.providers.values() {
         let Some(settings) = provider.kind.smtp() else { continue };
         for secret in std::iter::once(&settings.key).chain(&settings.previous_keys) {
-            secrets.push(resolve_secret::reference(secret, context.root).map_err(|source| {
-                ReconcileError::Provider { provider: provider.name.clone(), source }
-            })?);
+            secrets
+                .push(resolve_secret::reference(secret, context.root).map_err(|source| {
+                    ReconcileError::Provider { provider: provider.name.clone(), source }
+                })?);
         }
     }
     let away = TimeDelta::from_std(project.replies.away).unwrap_or(TimeDelta::days(3));

@@ -57,18 +57,13 @@ pub async fn correct(
 }
 
 /// Mails as the present rules read them; those that a person has corrected are left as they are.
-pub async fn reread(
-    store: &Store,
-    news: &[(&Stored, &Judged)],
-    terms: &Terms,
-) -> Result<Reread, StoreError> {
+pub async fn reread(store: &Store, news: &[(&Stored, &Judged)], terms: &Terms) -> Result<Reread, StoreError> {
     let doing = "read mails again";
     let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     let ids: Vec<Uuid> = news.iter().map(|(stored, _)| stored.id).collect();
     let meant = meanings(&mut transaction, &ids).await?;
-    let stops = |(stored, judged): &(&Stored, &Judged)| {
-        json!(judged.stops(judged.kind, stored.email.as_deref()))
-    };
+    let stops =
+        |(stored, judged): &(&Stored, &Judged)| json!(judged.stops(judged.kind, stored.email.as_deref()));
     sql::query(
         "update outreach.replies r
          set kind = n.kind, rule = n.rule, evidence = n.evidence, confidence = n.confidence, status = n.status,
@@ -107,11 +102,7 @@ async fn meanings(connection: &mut sqlx::PgConnection, ids: &[Uuid]) -> Result<M
         .map_err(StoreError::on("look mails up"))
 }
 
-async fn restop(
-    connection: &mut sqlx::PgConnection,
-    id: Uuid,
-    kind: Option<&str>,
-) -> Result<(), StoreError> {
+async fn restop(connection: &mut sqlx::PgConnection, id: Uuid, kind: Option<&str>) -> Result<(), StoreError> {
     if !matches!(kind, Some("unsubscribe" | "complaint" | "bounce")) {
         return Ok(());
     }

@@ -57,3 +57,13 @@ pub async fn failed(store: &Store, name: &str, fault: &str) -> Result<(), StoreE
     .map(|_| ())
     .map_err(StoreError::on("write down why a mailbox cannot be read"))
 }
+
+/// How many mails wait for a person's word.
+pub async fn undecided(store: &Store) -> Result<i64, StoreError> {
+    sql::query_scalar(
+        "select count(*) from outreach.replies where confidence = 'unsure' and corrected_kind is null",
+    )
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("count the mails to decide"))
+}

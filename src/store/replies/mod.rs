@@ -70,8 +70,12 @@ impl Judged {
     fn stops(&self, kind: &str, email: Option<&str>) -> Vec<String> {
         let speaks = matches!(kind, "unsubscribe" | "complaint");
         let from = self.from.as_deref().filter(|_| speaks && (email.is_some() || self.is_sure));
-        let mut stops: Vec<String> =
-            email.into_iter().chain(from).filter(|address| address.contains('@')).map(str::to_owned).collect();
+        let mut stops: Vec<String> = email
+            .into_iter()
+            .chain(from)
+            .filter(|address| address.contains('@'))
+            .map(str::to_owned)
+            .collect();
         stops.dedup();
         stops
     }
@@ -224,7 +228,8 @@ async fn insert(
     let email = |row: &Row<'_>| row.matched.map(|found| found.email.clone());
     let stops = |row: &Row<'_>| json!(row.mail.judged.stops(row.kind, email(row).as_deref()));
     // Of people who have nothing to do with us the words are not kept.
-    let is_ours = |row: &Row<'_>| row.matched.is_some() || matches!(row.kind, "bounce" | "complaint" | "unsubscribe");
+    let is_ours =
+        |row: &Row<'_>| row.matched.is_some() || matches!(row.kind, "bounce" | "complaint" | "unsubscribe");
     let confidence = |row: &Row<'_>| {
         let sure = row.mail.judged.is_sure || row.kind != row.mail.judged.kind || row.matched.is_none();
         if sure { "sure" } else { "unsure" }
