@@ -19,6 +19,8 @@ pub mod feedback;
 pub mod history;
 pub mod import;
 mod leases;
+pub mod mailboxes;
+pub mod mails;
 pub mod migrate;
 pub mod pauses;
 pub mod pushes;
