@@ -13,6 +13,7 @@ mod feedback;
 mod forecast;
 mod history;
 mod import;
+mod mailboxes;
 mod migrate;
 mod output;
 mod pause;

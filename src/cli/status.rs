@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::exit::Coded;
 use super::output::{BOLD, RED, YELLOW, paint};
 use super::session::Database;
-use super::{Exit, Format, Globals, output, validate};
+use super::{Exit, Format, Globals, mailboxes, output, validate};
 use crate::manifest::{self, Manifest};
 use crate::model::{Campaign, Clock as _, PushKey};
-use crate::reconcile::{in_rank, inbox};
+use crate::reconcile::in_rank;
 use crate::store::conditions::{self, Standing};
 use crate::store::daemons::{self, Daemon};
 use crate::store::pauses::{self, Pause};
@@ -172,7 +172,7 @@ fn as_json(manifest: &Manifest, facts: &Facts) -> Value {
         "daemons": facts.daemons,
         "in_doubt": in_doubt,
         "orphaned": facts.orphans,
-        "mailboxes": mailboxes_json(manifest, facts),
+        "mailboxes": mailboxes::as_json(&manifest.project, &facts.mailboxes, facts.now),
         "undecided_replies": facts.undecided,
     })
 }
@@ -245,7 +245,7 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
             output::count(orphan.open, "open push")
         ));
     }
-    text.push_str(&mailboxes_text(manifest, facts));
+    text.push_str(&mailboxes::as_text(&manifest.project, &facts.mailboxes, facts.undecided, facts.now));
     text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));
     let mut line = |words: String| {
         text.push_str(&words);
@@ -266,61 +266,6 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
             "  The next pass asks the provider; where it cannot tell: outreachd resolve KEY --arrived|--not-arrived"
                 .to_owned(),
         );
-    }
-    text
-}
-
-fn mailboxes_json(manifest: &Manifest, facts: &Facts) -> Vec<Value> {
-    let mailboxes = manifest.project.mailboxes.values();
-    mailboxes
-        .map(|mailbox| {
-            let row = facts.mailboxes.iter().find(|row| row.name == mailbox.name);
-            json!({
-                "mailbox": mailbox.name,
-                "is_read": mailbox.imap.is_some(),
-                "is_stale": inbox::is_stale(mailbox, row, facts.now),
-                "read_at": row.and_then(|row| row.read_at),
-                "read_fault": row.and_then(|row| row.read_fault.as_ref()),
-                "paused_until": row.and_then(|row| row.paused_until),
-                "paused_reason": row.and_then(|row| row.paused_reason.as_ref()),
-            })
-        })
-        .collect()
-}
-
-fn mailboxes_text(manifest: &Manifest, facts: &Facts) -> String {
-    let mut text = String::new();
-    for mailbox in manifest.project.mailboxes.values() {
-        let row = facts.mailboxes.iter().find(|row| row.name == mailbox.name);
-        let mut words = Vec::new();
-        if mailbox.imap.is_some() {
-            words.push(match row.and_then(|row| row.read_at) {
-                Some(at) => format!("read {}", ago(facts.now, at)),
-                None => "never read".to_owned(),
-            });
-        }
-        if let Some(fault) = row.and_then(|row| row.read_fault.as_ref()) {
-            words.push(fault.clone());
-        }
-        if inbox::is_stale(mailbox, row, facts.now) {
-            words.push(paint(RED, "nothing is sent from it until it is read"));
-        }
-        if let Some(row) = row
-            && let Some(until) = row.paused_until.filter(|until| *until > facts.now)
-        {
-            let reason = row.paused_reason.as_deref().unwrap_or_default();
-            words.push(format!("{} until {}: {reason}", paint(YELLOW, "paused"), until.format("%H:%M UTC")));
-        }
-        if !words.is_empty() {
-            text.push_str(&format!("mailbox {}: {}\n", mailbox.name, words.join("; ")));
-        }
-    }
-    if facts.undecided > 0 {
-        let waiting = output::count(facts.undecided, "answer");
-        text.push_str(&format!(
-            "{} for a person: `outreachd replies`\n",
-            paint(YELLOW, format!("{waiting} to decide"))
-        ));
     }
     text
 }
@@ -394,7 +339,7 @@ fn last_pass(figure: &CampaignStatus, now: DateTime<Utc>) -> String {
     }
 }
 
-fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {
+pub(super) fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {
     let seconds = (now - then).num_seconds().max(0);
     match seconds {
         0..60 => format!("{seconds} s ago"),

@@ -19,6 +19,7 @@ pub const MAIL_AT_MOST: usize = 1 << 20;
 /// What is handed over at once.
 const BATCH_BYTES: usize = 4 << 20;
 const BATCH_MAILS: usize = 100;
+const BREATH: Duration = Duration::from_millis(20);
 /// Servers may hang up on an IDLE of half an hour.
 const LONGEST_IDLE: Duration = Duration::from_mins(20);
 
@@ -136,8 +137,12 @@ impl Reader {
             known.uid_validity == examined.uid_validity
                 && examined.uid_next.is_none_or(|next| next <= known.last_uid + 1)
         });
-        // One came while the other folders were read.
-        if is_read { self.connection.idle(at_most).await } else { Ok(()) }
+        if is_read {
+            return self.connection.idle(at_most).await;
+        }
+        // One came while the other folders were read. A server that counts otherwise than it shows must not keep us running.
+        sleep(BREATH).await;
+        Ok(())
     }
 
     pub async fn close(self) {
@@ -164,9 +169,10 @@ impl Reader {
         let mut uids = self.connection.search(&query).await?;
         // `n:*` finds the last mail even where nothing is new.
         uids.retain(|uid| *uid > last);
-        if uids.is_empty() && known.is_none() {
-            open.place = Some(examined.uid_next.map_or(0, |next| next.saturating_sub(1)));
-        }
+        // Mails that came and went unread, and those before the horizon, are behind us as well.
+        let end = examined.uid_next.map_or(0, |next| next.saturating_sub(1));
+        let found = uids.last().copied().unwrap_or(last);
+        open.place = (end > found || known.is_none() && uids.is_empty()).then_some(end.max(found));
         for chunk in uids.chunks(BATCH_MAILS) {
             let sizes = if chunk.len() > BATCH_BYTES / MAIL_AT_MOST {
                 sizes(&mut self.connection, chunk).await?

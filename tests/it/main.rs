@@ -13,6 +13,7 @@ mod daemon;
 mod demo;
 mod embedded;
 mod import;
+mod mail;
 mod manifest;
 mod migrate;
 mod model;

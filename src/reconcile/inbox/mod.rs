@@ -8,6 +8,7 @@ mod judge;
 mod sent;
 
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,6 +31,8 @@ pub use sent::SentMails;
 
 /// Of a folder that was never read, or that was made anew, older mails answer nothing of ours any more.
 const HORIZON: TimeDelta = TimeDelta::days(90);
+/// What was read so lately is not read again before a pass.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
 /// After a failure: 1 s, 2 s, 4 s ... up to this.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(2);
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -169,7 +172,7 @@ async fn open(
     imap: &ImapSettings,
 ) -> Result<(Bench, Reader), Unread> {
     let bench = bench(context)?;
-    let account = account(context, &imap.server)?;
+    let account = account(context.root, &imap.server)?;
     let known: Vec<Checkpoint> = replies::places(context.store, &mailbox.name)
         .await?
         .into_iter()
@@ -273,16 +276,14 @@ pub async fn read_once(context: &Context<'_>, mailbox: &Mailbox) -> Result<Optio
     result.map(Some)
 }
 
-/// Reads the mailboxes that nobody has read for as long as they are polled by. One that cannot be read fails nothing: it
+/// Reads the mailboxes that were not read just now and that nobody follows. One that cannot be read fails nothing: it
 /// is stale after a while, and does not send then.
 pub(super) async fn read_due(context: &Context<'_>) -> Result<(), ReconcileError> {
     let read_at = mailboxes::list(context.store).await?;
     let now = context.clock.now();
     let due = context.manifest.project.mailboxes.values().filter(|mailbox| {
-        let Some(imap) = &mailbox.imap else { return false };
-        let every = TimeDelta::from_std(imap.poll_every).unwrap_or(TimeDelta::hours(1));
         let read = read_at.iter().find(|row| row.name == mailbox.name).and_then(|row| row.read_at);
-        read.is_none_or(|read| read + every <= now)
+        mailbox.imap.is_some() && read.is_none_or(|read| read + FRESH <= now)
     });
     let read = join_all(due.map(|mailbox| async move { (mailbox, read_once(context, mailbox).await) })).await;
     for (mailbox, result) in read {
@@ -358,9 +359,9 @@ fn bench(context: &Context<'_>) -> Result<Bench, ReconcileError> {
 }
 
 /// The server of a mailbox with its password.
-pub(super) fn account(context: &Context<'_>, server: &MailServer) -> Result<Account, ReconcileError> {
+fn account(root: &Path, server: &MailServer) -> Result<Account, ReconcileError> {
     let password = match &server.password {
-        Some(secret) => resolve_secret::reference(secret, context.root)
+        Some(secret) => resolve_secret::reference(secret, root)
             .map_err(|source| ReconcileError::Provider { provider: server.host.clone(), source })?,
         None => String::new().into(),
     };
@@ -370,6 +371,6 @@ pub(super) fn account(context: &Context<'_>, server: &MailServer) -> Result<Acco
         tls: server.tls,
         user: server.user.clone().unwrap_or_default(),
         password,
-        ca: server.ca.as_ref().map(|path| context.root.join(path)),
+        ca: server.ca.as_ref().map(|path| root.join(path)),
     })
 }

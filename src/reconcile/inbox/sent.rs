@@ -1,49 +1,39 @@
 //! Senders' folders of sent mails: whether a mail in doubt is there, and copies of what was accepted.
 
-use futures_util::future::BoxFuture;
-use tracing::warn;
+use std::path::Path;
 
 use super::account;
 use crate::mailbox;
 use crate::model::Mailbox;
-use crate::reconcile::Context;
+use crate::reconcile::ReconcileError;
 
 /// The folders that senders' servers keep what was sent in.
+#[derive(Debug, Clone, Copy)]
 pub struct SentMails<'c> {
-    context: &'c Context<'c>,
+    /// The project folder.
+    root: &'c Path,
 }
 
 impl<'c> SentMails<'c> {
-    pub const fn new(context: &'c Context<'c>) -> Self {
-        Self { context }
+    pub const fn new(root: &'c Path) -> Self {
+        Self { root }
     }
 
-    /// Of each Message-ID whether the mailbox holds it among what was sent; `None` where there is nowhere to look.
-    pub fn holds<'a>(
-        &'a self,
-        mailbox: &'a Mailbox,
-        message_ids: &'a [String],
-    ) -> BoxFuture<'a, Result<Option<Vec<bool>>, super::ReconcileError>> {
-        Box::pin(async move {
-            let Some(imap) = &mailbox.imap else { return Ok(None) };
-            let Some(folder) = &imap.sent else { return Ok(None) };
-            let account = account(self.context, &imap.server)?;
-            Ok(Some(mailbox::holds(&account, folder, message_ids).await?))
-        })
+    /// Of each Message-ID whether the mailbox holds it among what was sent. Where there is nowhere to look nothing is found.
+    async fn search(&self, mailbox: &Mailbox, message_ids: &[String]) -> Result<Vec<bool>, ReconcileError> {
+        let place = mailbox.imap.as_ref().and_then(|imap| Some((imap, imap.sent.as_ref()?)));
+        let Some((imap, folder)) = place else { return Ok(vec![false; message_ids.len()]) };
+        let account = account(self.root, &imap.server)?;
+        Ok(mailbox::holds(&account, folder, message_ids).await?)
     }
 
-    /// Puts copies of accepted mails where their sender looks for them. They went out already: a fault is told and no more.
-    pub fn keep<'a>(&'a self, mailbox: &'a Mailbox, mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()> {
-        Box::pin(async move {
-            let Some(imap) = mailbox.imap.as_ref().filter(|imap| imap.append_sent) else { return };
-            let Some(folder) = &imap.sent else { return };
-            let done = async {
-                let account = account(self.context, &imap.server)?;
-                Ok::<_, super::ReconcileError>(mailbox::append(&account, folder, mails).await?)
-            };
-            if let Err(error) = done.await {
-                warn!(mailbox = mailbox.name, code = error.code(), "no copy among the sent mails");
-            }
-        })
+    /// Puts copies of accepted mails where their sender looks for them.
+    async fn add(&self, mailbox: &Mailbox, mails: &[Vec<u8>]) -> Result<(), ReconcileError> {
+        let place = mailbox.imap.as_ref().filter(|imap| imap.append_sent);
+        let Some((imap, folder)) = place.and_then(|imap| Some((imap, imap.sent.as_ref()?))) else {
+            return Ok(());
+        };
+        let account = account(self.root, &imap.server)?;
+        Ok(mailbox::append(&account, folder, mails).await?)
     }
 }

@@ -1,0 +1,6 @@
+//! Mail: sent to and read from real servers.
+
+mod effects;
+mod latency;
+mod reading;
+mod servers;
