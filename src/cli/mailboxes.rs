@@ -1,5 +1,7 @@
 //! What `outreachd status` says of mailboxes.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -52,15 +54,13 @@ pub(super) fn as_text(project: &Project, rows: &[Row], undecided: i64, now: Date
             words.push(format!("{} until {}: {reason}", paint(YELLOW, "paused"), until.format("%H:%M UTC")));
         }
         if !words.is_empty() {
-            text.push_str(&format!("mailbox {}: {}\n", mailbox.name, words.join("; ")));
+            let _ = writeln!(text, "mailbox {}: {}", mailbox.name, words.join("; "));
         }
     }
     if undecided > 0 {
         let waiting = output::count(undecided, "answer");
-        text.push_str(&format!(
-            "{} for a person: `outreachd replies`\n",
-            paint(YELLOW, format!("{waiting} to decide"))
-        ));
+        let waiting = paint(YELLOW, format!("{waiting} to decide"));
+        let _ = writeln!(text, "{waiting} for a person: `outreachd replies`");
     }
     text
 }

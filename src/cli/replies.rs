@@ -1,5 +1,7 @@
 //! `outreachd replies`: mails that were read, and a person's word on what one says.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -231,7 +233,7 @@ pub(super) fn what_came(reread: &Reread) -> String {
     let mut text = String::new();
     let mut line = |n: i64, one: &str, words: &str| {
         if n > 0 {
-            text.push_str(&format!("  {} {words}\n", count(n, one)));
+            let _ = writeln!(text, "  {} {words}", count(n, one));
         }
     };
     line(lowered.stopped, "suppression", "lifted");
