@@ -5,6 +5,7 @@
 
 mod error;
 mod file;
+mod last_look;
 mod pace;
 mod remote;
 mod secret;
@@ -19,13 +20,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict, WithdrawReason, Withdrawal,
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Term, Verdict, WithdrawReason, Withdrawal,
 };
 
 /// Headers of a webhook.
 pub use reqwest::header::HeaderMap as Headers;
 
 pub use error::{CallError, ProviderError};
+use last_look::LastLook;
 pub use pace::{Pace, Unpaced};
 pub use remote::{
     Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
@@ -172,18 +174,20 @@ pub fn open<'c>(
     root: &Path,
     clock: &'c dyn Clock,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
-    open_paced(settings, root, clock, Box::new(Unpaced::default()))
+    open_until(settings, root, clock, Box::new(Unpaced::default()), None)
 }
 
-/// Opens a declared provider whose calls keep to a budget.
-pub fn open_paced<'c>(
+/// Opens a declared provider whose calls keep to a budget, where it asks for one itself, and go out until a term is over.
+pub fn open_until<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    until: Option<Term>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
+    let look = LastLook::new(until);
     Ok(match &settings.kind {
-        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock)),
+        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock, look)),
         ProviderKind::Webhook { url, secret, idempotent, look_up, timeout } => {
             Box::new(webhook::WebhookProvider::new(
                 webhook::Settings {
@@ -194,17 +198,25 @@ pub fn open_paced<'c>(
                     timeout: *timeout,
                 },
                 clock,
+                look,
             )?)
         }
-        ProviderKind::Smartlead { url, key, timeout, other_campaigns, .. } => {
+        ProviderKind::Smartlead { url, key, timeout, other_campaigns, per_minute, webhook_url, .. } => {
             let client = smartlead::Client::new(
                 &resolve_secret::text(url)?,
                 resolve_secret::reference(key, root)?,
                 *timeout,
                 clock,
                 pace,
+                look,
             )?;
-            Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+            let settings = smartlead::Settings {
+                batch: settings.batch,
+                per_minute: *per_minute,
+                other_campaigns: *other_campaigns,
+                webhook_url: webhook_url.clone(),
+            };
+            Box::new(smartlead::SmartleadProvider::new(client, settings))
         }
         ProviderKind::Smtp(_) => {
             let message = "this program cannot send by SMTP".to_owned();

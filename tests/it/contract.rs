@@ -2,13 +2,13 @@
 //! inherits the lot.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outreachd::model::{
-    ActionKind, OtherCampaigns, ProviderKind, ProviderSettings, PushKey, SecretRef, SystemClock, Verdict,
-    Withdrawal,
+    ActionKind, OtherCampaigns, ProviderKind, ProviderSettings, PushKey, SecretRef, SystemClock, Term,
+    Verdict, Withdrawal,
 };
-use outreachd::provider::{self, Answer, Destination, Item, Presence, Provider};
+use outreachd::provider::{self, Answer, Destination, Item, Presence, Provider, Unpaced};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -61,6 +61,10 @@ impl Candidate {
     }
 
     fn open(&self) -> Box<dyn Provider + 'static> {
+        self.open_until(None)
+    }
+
+    fn open_until(&self, until: Option<Term>) -> Box<dyn Provider + 'static> {
         let timeout = Duration::from_secs(2);
         let kind = match &self.place {
             Place::Outbox => ProviderKind::File { dir: "outbox".into() },
@@ -79,10 +83,12 @@ impl Candidate {
                 other_campaigns: OtherCampaigns::Allow,
                 listen_every: Duration::from_mins(5),
                 webhook_secret: None,
+                webhook_url: None,
             },
         };
         let settings = ProviderSettings { name: "out".to_owned(), kind, batch: 100, per_minute: None };
-        provider::open(&settings, self.folder.path(), &SystemClock).unwrap()
+        let pace = Box::new(Unpaced::default());
+        provider::open_until(&settings, self.folder.path(), &SystemClock, pace, until).unwrap()
     }
 
     fn to(&self) -> Destination {
@@ -251,5 +257,37 @@ async fn items_of_one_call_are_answered_in_their_order() {
         }
         let held: Vec<String> = candidate.holds().into_keys().collect();
         assert_eq!(held, ["p2@c.example", "p4@c.example", "p5@c.example"], "{name}");
+    }
+}
+
+/// A process that was frozen wakes up with a call in its hands, and another one has its pushes.
+#[tokio::test]
+async fn nothing_goes_out_when_the_right_to_call_is_over() {
+    for candidate in Candidate::all().await {
+        let (to, name) = (candidate.to(), candidate.name);
+        let term = Term::until(Instant::now() + Duration::from_hours(1));
+        let provider = candidate.open_until(Some(term.clone()));
+        let items = |action| [item(1, 1, action, json!({})), item(2, 1, action, json!({}))];
+        assert!(accepted(provider.perform(&to, &items(ActionKind::Enroll)[..1]).await), "{name}");
+        let before = candidate.holds();
+        term.move_to(Instant::now());
+        for action in [ActionKind::Enroll, ActionKind::Update, ActionKind::Withdraw] {
+            let answer = provider.perform(&to, &items(action)).await;
+            let put_off = match &answer {
+                Answer::Whole(verdict) => matches!(verdict, Verdict::Retry { .. }),
+                Answer::Items(verdicts) => {
+                    // Of somebody who is not there nothing has to be asked for.
+                    verdicts.iter().all(|verdict| {
+                        matches!(verdict, Verdict::Retry { .. } | Verdict::Accepted | Verdict::Refused(_))
+                    }) && matches!(verdicts[0], Verdict::Retry { .. })
+                }
+            };
+            assert!(put_off, "{name}: {answer:?}");
+            assert_eq!(candidate.holds(), before, "{name}");
+        }
+        // The right comes back, and with it the calls.
+        term.move_to(Instant::now() + Duration::from_hours(1));
+        assert!(accepted(provider.perform(&to, &items(ActionKind::Enroll)[1..]).await), "{name}");
+        assert_eq!(candidate.holds().len(), 2, "{name}");
     }
 }

@@ -12,6 +12,7 @@ mod crash;
 mod daemon;
 mod demo;
 mod embedded;
+mod follow_ups;
 mod import;
 mod mail;
 mod manifest;
