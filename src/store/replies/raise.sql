@@ -41,7 +41,7 @@ moved as (
     from judged j
     where n.employee_id = j.employee_id
       and n.campaign_number = j.campaign_number
-      and (n.status <> j.next or n.live and j.away_until > n.next_at)
+      and (n.status <> j.next or j.away_until > n.next_at)
     returning n.employee_id
 ),
 -- One reason an address: the gravest that was ever given. What a person has entered stays.

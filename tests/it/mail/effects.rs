@@ -145,7 +145,7 @@ async fn any_order_comes_to_the_same() {
     assert_eq!(
         expected["enrollments"],
         [
-            "p1@c1.example bounced 3 days",
+            "p1@c1.example bounced 13 days",
             "p2@c2.example active 15 days",
             "p3@c3.example unsubscribed 3 days",
             "p4@c4.example bounced 3 days",
