@@ -9,7 +9,9 @@ mod last_look;
 mod pace;
 mod remote;
 mod secret;
+mod sent;
 mod smartlead;
+mod smtp;
 mod webhook;
 
 use std::path::Path;
@@ -20,7 +22,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Term, Verdict, WithdrawReason, Withdrawal,
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, SmtpSettings, Term, Verdict, WithdrawReason,
+    Withdrawal,
 };
 
 /// Headers of a webhook.
@@ -33,6 +36,7 @@ pub use remote::{
     Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
 };
 pub use secret::resolve as resolve_secret;
+pub use sent::{SentFolder, Unseen};
 pub use smartlead::webhook::{WebhookError, WebhookNews};
 
 /// One action as a provider gets it, its fields rendered.
@@ -174,16 +178,18 @@ pub fn open<'c>(
     root: &Path,
     clock: &'c dyn Clock,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
-    open_until(settings, root, clock, Box::new(Unpaced::default()), None)
+    open_until(settings, root, clock, Box::new(Unpaced::default()), None, Box::new(Unseen))
 }
 
 /// Opens a declared provider whose calls keep to a budget, where it asks for one itself, and go out until a term is over.
+/// `sent` is asked what has left, where it cannot be told otherwise.
 pub fn open_until<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
     until: Option<Term>,
+    sent: Box<dyn SentFolder + 'c>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
     let look = LastLook::new(until);
     Ok(match &settings.kind {
@@ -218,11 +224,19 @@ pub fn open_until<'c>(
             };
             Box::new(smartlead::SmartleadProvider::new(client, settings))
         }
-        ProviderKind::Smtp(_) => {
-            let message = "this program cannot send by SMTP".to_owned();
-            return Err(CallError::Misconfigured(message).into());
-        }
+        ProviderKind::Smtp(settings) => Box::new(smtp::SmtpProvider::new(settings, root, clock, look, sent)?),
     })
+}
+
+/// The mail as it would go to `to`, headers first; or why it cannot be written. Nothing is sent.
+pub fn written(
+    settings: &SmtpSettings,
+    root: &Path,
+    mail: &Mail,
+    to: &str,
+    clock: &dyn Clock,
+) -> Result<Result<Vec<u8>, String>, ProviderError> {
+    smtp::written(settings, root, mail, to, clock)
 }
 
 /// Reads a webhook of the provider: which campaign of its it is about, and what happened.

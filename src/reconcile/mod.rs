@@ -330,16 +330,17 @@ fn opened<'c>(
 ) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
+    let sent = Box::new(inbox::SentMails::new(context.root));
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());
         let provider =
-            provider::open_until(settings, context.root, context.clock, pace, until).map_err(failed)?;
+            provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
         return Ok((provider, Some(budget)));
     }
     let pace = Box::new(Unpaced::default());
     let provider =
-        provider::open_until(settings, context.root, context.clock, pace, until).map_err(failed)?;
+        provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
     Ok((provider, None))
 }
 

@@ -53,9 +53,9 @@ pub(super) use client::Client;
 
 /// Requests under way at once, at least and at most.
 const AT_ONCE: usize = 8;
-const MOST_AT_ONCE: usize = 64;
+const MOST_AT_ONCE: usize = 32;
 /// Seconds that an answer may take and the budget is used up all the same.
-const SLOW: usize = 4;
+const SLOW: usize = 2;
 /// One export answers for all of them.
 const LOOKED_UP: u32 = 10_000;
 

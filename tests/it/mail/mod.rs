@@ -3,4 +3,5 @@
 mod effects;
 mod latency;
 mod reading;
+mod sending;
 mod servers;

