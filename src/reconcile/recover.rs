@@ -30,7 +30,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let adopted = pushes::adopt(context.store, campaign.number, lease, after, size).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
-let mut items: Vec<Item> = adopted.into_iter().map(item).collect();
+            let mut items: Vec<Item> = adopted.into_iter().map(item).collect();
             mail::recall(context, campaign, &mut items).await?;
             // Somebody has answered it, or a server could not deliver it: it evidently went out.
             let answered = replies::answered(context.store, &keys(&items)).await?;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use self::judge::{Bench, Found};
@@ -31,8 +31,10 @@ pub use sent::SentMails;
 
 /// Of a folder that was never read, or that was made anew, older mails answer nothing of ours any more.
 const HORIZON: TimeDelta = TimeDelta::days(90);
+/// How long a pass waits for a mailbox that somebody has just begun to follow.
+const BEGINNING: Duration = Duration::from_secs(5);
 /// What was read so lately is not read again before a pass.
-const FRESH: TimeDelta = TimeDelta::seconds(5);
+const FRESH: TimeDelta = TimeDelta::milliseconds(500);
 /// After a failure: 1 s, 2 s, 4 s ... up to this.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(2);
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
@@ -287,9 +289,26 @@ pub(super) async fn read_due(context: &Context<'_>) -> Result<(), ReconcileError
     });
     let read = join_all(due.map(|mailbox| async move { (mailbox, read_once(context, mailbox).await) })).await;
     for (mailbox, result) in read {
-        if let Err(error) = result {
-            warn!(mailbox = mailbox.name, code = error.code(), "the mailbox cannot be read");
+        match result {
+            Ok(Some(_)) => {}
+            Ok(None) => soon_read(context, mailbox).await?,
+            Err(error) => warn!(mailbox = mailbox.name, code = error.code(), "the mailbox cannot be read"),
         }
+    }
+    Ok(())
+}
+
+/// Whoever follows a mailbox may have begun just now: until it has been through once, nothing could be sent.
+async fn soon_read(context: &Context<'_>, mailbox: &Mailbox) -> Result<(), ReconcileError> {
+    let end = Instant::now() + BEGINNING;
+    while Instant::now() < end {
+        let rows = mailboxes::list(context.store).await?;
+        let row = rows.iter().find(|row| row.name == mailbox.name);
+        let is_broken = row.is_some_and(|row| row.read_fault.is_some());
+        if is_broken || !is_stale(mailbox, row, context.clock.now()) {
+            break;
+        }
+        sleep(held::POLL).await;
     }
     Ok(())
 }

@@ -76,10 +76,19 @@ fn mails() -> Vec<Incoming> {
 async fn state(db: &TestDb) -> BTreeMap<String, Vec<String>> {
     let mut state = BTreeMap::new();
     for (what, sql) in [
-        ("enrollments", "select concat_ws(' ', email, status, left_reason, next_at - enrolled_at) from outreach.enrollments order by 1"),
-        ("people", "select concat_ws(' ', work_email, campaign_status, reply_unsubscribe, reply_bounce, reply_info_request) from employees order by 1"),
+        (
+            "enrollments",
+            "select concat_ws(' ', email, status, left_reason, next_at - enrolled_at) from outreach.enrollments order by 1",
+        ),
+        (
+            "people",
+            "select concat_ws(' ', work_email, campaign_status, reply_unsubscribe, reply_bounce, reply_info_request) from employees order by 1",
+        ),
         ("stops", "select target || ' ' || reason from outreach.suppressions order by 1"),
-        ("spared", "select concat_ws(' ', company_id, campaign_number) from outreach.paused_companies order by 1"),
+        (
+            "spared",
+            "select concat_ws(' ', company_id, campaign_number) from outreach.paused_companies order by 1",
+        ),
         ("mails", "select concat_ws(' ', dedupe, kind, email) from outreach.replies order by 1"),
     ] {
         let rows: Vec<String> = sqlx::query_scalar(sql).fetch_all(db.pool()).await.unwrap();
@@ -186,10 +195,11 @@ async fn an_answer_that_comes_before_its_mail_is_settled_is_not_lost() {
     let place = Place { folder: "INBOX".to_owned(), uid_validity: 1, last_uid: 3 };
     let early = [mail(1, 1, "reply"), mail(2, 2, "auto_reply"), mail(3, 3, "unsubscribe")];
     replies::take_in(db.store(), "alice", &place, &early, &terms()).await.unwrap();
-    let stopped: i64 = sqlx::query_scalar("select count(*) from outreach.suppressions where target = 'p3@c3.example'")
-        .fetch_one(db.pool())
-        .await
-        .unwrap();
+    let stopped: i64 =
+        sqlx::query_scalar("select count(*) from outreach.suppressions where target = 'p3@c3.example'")
+            .fetch_one(db.pool())
+            .await
+            .unwrap();
     assert_eq!(stopped, 1, "a stop holds at once");
     replies::catch_up(db.store(), 1, &terms()).await.unwrap();
     db.execute(

@@ -23,7 +23,8 @@ async fn stops_hold_soon_after_they_arrive() {
     let mut times = Vec::with_capacity(mails);
     for n in 1..=mails {
         let address = format!("p{n}@c{n}.example");
-        let headers = format!("Message-ID: <a{n}@c{n}>\nIn-Reply-To: <m{n}@test.local>\nSubject: Re: Hello\n");
+        let headers =
+            format!("Message-ID: <a{n}@c{n}>\nIn-Reply-To: <m{n}@test.local>\nSubject: Re: Hello\n");
         office.answer(&address, &headers, "Please unsubscribe me.");
         // Postfix has taken it: it has arrived.
         let arrived = Instant::now();

@@ -5,3 +5,4 @@ mod latency;
 mod reading;
 mod sending;
 mod servers;
+mod story;

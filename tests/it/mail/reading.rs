@@ -9,40 +9,51 @@ use outreachd::model::MailTls;
 use outreachd::model::token::Purpose;
 
 use crate::support::mail::{DOMAIN, MailServers};
-use crate::support::office::Office;
+use crate::support::office::{Office, account};
 use crate::support::project::until;
-
-fn account(servers: &MailServers, name: &str) -> Account {
-    Account {
-        host: "localhost".to_owned(),
-        port: servers.imaps,
-        tls: MailTls::Implicit,
-        user: name.to_owned(),
-        password: MailServers::password(name).to_owned().into(),
-        ca: Some(servers.certificates.ca.clone()),
-    }
-}
 
 /// One answer of each sort, from real people, Postfix and a vacation script. Gives the number of mails.
 async fn answers(office: &Office) -> i64 {
     let alice = format!("alice@{DOMAIN}");
-    office.answer("p1@c1.example", "Message-ID: <a1@c1>\nIn-Reply-To: <m1@test.local>\nSubject: Re: Hello\n", "We already have a supplier and are happy with it.");
+    office.answer(
+        "p1@c1.example",
+        "Message-ID: <a1@c1>\nIn-Reply-To: <m1@test.local>\nSubject: Re: Hello\n",
+        "We already have a supplier and are happy with it.",
+    );
     // The return path that the provider would have used, to an address that does not exist any more.
     let back = format!("bounce+b-{}@{DOMAIN}", Office::token(2, Purpose::Return));
-    let mail = format!("From: {alice}\nTo: lost@c2.example\nMessage-ID: <m2@test.local>\nSubject: Hello\n\nA question.\n");
+    let mail = format!(
+        "From: {alice}\nTo: lost@c2.example\nMessage-ID: <m2@test.local>\nSubject: Hello\n\nA question.\n"
+    );
     assert!(office.servers.hand_over(&back, "lost@c2.example", &mail).starts_with("250"));
     let stop = format!("unsubscribe+u-{}@{DOMAIN}", Office::token(3, Purpose::Unsubscribe));
     let mail = format!("From: p3@c3.example\nTo: {stop}\nMessage-ID: <a3@c3>\nSubject: unsubscribe\n\n\n");
     assert!(office.servers.hand_over("p3@c3.example", &stop, &mail).starts_with("250"));
-    let mail = format!("From: {alice}\nTo: away@{DOMAIN}\nMessage-ID: <m4@test.local>\nSubject: Hello\n\nA question.\n");
+    let mail = format!(
+        "From: {alice}\nTo: away@{DOMAIN}\nMessage-ID: <m4@test.local>\nSubject: Hello\n\nA question.\n"
+    );
     assert!(office.servers.hand_over(&alice, &format!("away@{DOMAIN}"), &mail).starts_with("250"));
     // From another address, as people do.
-    office.answer("private@home.example", "Message-ID: <a5@c5>\nReferences: <x@y> <m5@test.local>\nSubject: Re: Hello\n", "Please remove me from your list.\n\n> A question.");
-    office.answer("p6@c6.example", "Message-ID: <a6@c6>\nIn-Reply-To: <m6@test.local>\nSubject: Re: Hello\n", "Sounds interesting. Could you send me your price list and more information, please?");
+    office.answer(
+        "private@home.example",
+        "Message-ID: <a5@c5>\nReferences: <x@y> <m5@test.local>\nSubject: Re: Hello\n",
+        "Please remove me from your list.\n\n> A question.",
+    );
+    office.answer(
+        "p6@c6.example",
+        "Message-ID: <a6@c6>\nIn-Reply-To: <m6@test.local>\nSubject: Re: Hello\n",
+        "Sounds interesting. Could you send me your price list and more information, please?",
+    );
     let back = format!("bounce+b-{}@{DOMAIN}", Office::token(7, Purpose::Return));
-    let mail = format!("From: {alice}\nTo: full@{DOMAIN}\nMessage-ID: <m7@test.local>\nSubject: Hello\n\nA question.\n");
+    let mail = format!(
+        "From: {alice}\nTo: full@{DOMAIN}\nMessage-ID: <m7@test.local>\nSubject: Hello\n\nA question.\n"
+    );
     assert!(office.servers.hand_over(&back, &format!("full@{DOMAIN}"), &mail).starts_with("250"));
-    office.answer("friend@elsewhere.example", "Message-ID: <s@e>\nSubject: Lunch\n", "Shall we have lunch on Friday?");
+    office.answer(
+        "friend@elsewhere.example",
+        "Message-ID: <s@e>\nSubject: Lunch\n",
+        "Shall we have lunch on Friday?",
+    );
     office.servers.arrived("alice", 5).await;
     office.servers.arrived("bounce", 2).await;
     office.servers.arrived("unsubscribe", 1).await;
@@ -94,19 +105,21 @@ async fn answers_reach_their_contacts_and_nothing_counts_twice() {
     // Copies in another folder, all UIDs void, and everything read once more.
     let copies: Vec<Vec<u8>> =
         office.servers.mails("alice", "INBOX").into_iter().map(String::into_bytes).collect();
-    mailbox::append(&account(&office.servers, "alice"), "Junk", &copies).await.unwrap();
+    mailbox::append(&office.account("alice"), "Junk", &copies).await.unwrap();
     office.servers.imap_down();
     office.servers.forget_uids("alice", "INBOX");
     office.servers.imap_up();
-    let before: Vec<i64> = sqlx::query_scalar("select uid_validity from outreach.mailbox_folders order by mailbox, folder")
-        .fetch_all(office.db.pool())
-        .await
-        .unwrap();
+    let before: Vec<i64> =
+        sqlx::query_scalar("select uid_validity from outreach.mailbox_folders order by mailbox, folder")
+            .fetch_all(office.db.pool())
+            .await
+            .unwrap();
     office.run(&["feedback"]).await.ended(0);
-    let after: Vec<i64> = sqlx::query_scalar("select uid_validity from outreach.mailbox_folders order by mailbox, folder")
-        .fetch_all(office.db.pool())
-        .await
-        .unwrap();
+    let after: Vec<i64> =
+        sqlx::query_scalar("select uid_validity from outreach.mailbox_folders order by mailbox, folder")
+            .fetch_all(office.db.pool())
+            .await
+            .unwrap();
     assert_ne!(before, after, "the folder was made anew");
     assert_eq!(office.contacts().await, AFTER);
     assert_eq!(office.count("outreach.replies").await, mails);
@@ -144,7 +157,8 @@ async fn the_daemon_hears_at_once_and_a_killed_one_loses_nothing() {
     daemon.kill().await;
     drop(gate);
     until("its transactions are over", || async {
-        office.count("pg_stat_activity where datname = current_database() and state like 'idle in%'").await == 0
+        office.count("pg_stat_activity where datname = current_database() and state like 'idle in%'").await
+            == 0
     })
     .await;
     let daemon = office.start(&["run"]);
@@ -152,7 +166,11 @@ async fn the_daemon_hears_at_once_and_a_killed_one_loses_nothing() {
     assert_eq!(office.contacts().await, AFTER);
 
     // One that comes while it runs.
-    office.answer("p8@c8.example", "Message-ID: <a8@c8>\nIn-Reply-To: <m8@test.local>\nSubject: Re: Hello\n", "Unsubscribe me, please.");
+    office.answer(
+        "p8@c8.example",
+        "Message-ID: <a8@c8>\nIn-Reply-To: <m8@test.local>\nSubject: Re: Hello\n",
+        "Unsubscribe me, please.",
+    );
     until("the stop is known", || async {
         office.count("outreach.suppressions where target = 'p8@c8.example'").await == 1
     })
@@ -165,7 +183,11 @@ async fn the_daemon_hears_at_once_and_a_killed_one_loses_nothing() {
     })
     .await;
     let status = office.run(&["status"]).await.ended(0).stdout;
-    assert!(status.contains("mailbox alice: read ") && status.contains("could not reach localhost"), "{status}");
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("mailbox alice: read "))
+        .unwrap_or_else(|| panic!("{status}"));
+    assert!(line.contains("; "), "and why not since: {status}");
     office.servers.imap_up();
     until("it is read again", || async {
         office.count("outreach.mailboxes where read_fault is null").await == 3
@@ -180,8 +202,16 @@ async fn the_daemon_hears_at_once_and_a_killed_one_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_has_the_last_word() {
     let Some(office) = Office::open(3).await else { return };
-    office.answer("p1@c1.example", "Message-ID: <a1@c1>\nIn-Reply-To: <m1@test.local>\nSubject: Re: Hello\n", "Please unsubscribe me.");
-    office.answer("p2@c2.example", "Message-ID: <a2@c2>\nIn-Reply-To: <m2@test.local>\nSubject: Re: Hello\n", "We will talk about it next week.");
+    office.answer(
+        "p1@c1.example",
+        "Message-ID: <a1@c1>\nIn-Reply-To: <m1@test.local>\nSubject: Re: Hello\n",
+        "Please unsubscribe me.",
+    );
+    office.answer(
+        "p2@c2.example",
+        "Message-ID: <a2@c2>\nIn-Reply-To: <m2@test.local>\nSubject: Re: Hello\n",
+        "We will talk about it next week.",
+    );
     office.servers.arrived("alice", 2).await;
     office.run(&["feedback"]).await.ended(0);
     assert_eq!(office.contacts().await, ["unsubscribed unsubscribed U", "replied replied", "active active"]);
@@ -193,7 +223,10 @@ async fn a_person_has_the_last_word() {
     };
     let (stop, reply) = (id("p1@c1.example"), id("p2@c2.example"));
     let shown = office.run(&["replies", "show", &stop]).await.ended(0).stdout;
-    assert!(shown.contains("| Please unsubscribe me.") && shown.contains("has set reply_unsubscribe"), "{shown}");
+    assert!(
+        shown.contains("| Please unsubscribe me.") && shown.contains("has set reply_unsubscribe"),
+        "{shown}"
+    );
 
     // A false stop is lifted, and the sequence goes on.
     office.run(&["replies", "correct", &stop[..8], "other"]).await.ended(0);
@@ -202,7 +235,7 @@ async fn a_person_has_the_last_word() {
     // No rule gets past that word, nor a copy of the mail.
     let copies: Vec<Vec<u8>> =
         office.servers.mails("alice", "INBOX").into_iter().map(String::into_bytes).collect();
-    mailbox::append(&account(&office.servers, "alice"), "Junk", &copies).await.unwrap();
+    mailbox::append(&office.account("alice"), "Junk", &copies).await.unwrap();
     office.run(&["feedback"]).await.ended(0);
     office.run(&["reclassify"]).await.ended(0);
     assert_eq!(office.contacts().await[0], "active active");
@@ -246,7 +279,9 @@ async fn large_folders_come_in_batches_and_large_mails_by_their_top() {
         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(40_000)
     );
     let mut mails = vec![large.into_bytes()];
-    mails.extend((0..250).map(|n| format!("From: a@b.example\r\nSubject: {n}\r\n\r\nHello.\r\n").into_bytes()));
+    mails.extend(
+        (0..250).map(|n| format!("From: a@b.example\r\nSubject: {n}\r\n\r\nHello.\r\n").into_bytes()),
+    );
     mailbox::append(&alice, "INBOX", &mails).await.unwrap();
     let folders = ["INBOX".to_owned(), "Junk".to_owned()];
     let long_ago = chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap();
@@ -291,9 +326,16 @@ async fn a_server_that_cannot_prove_itself_gets_no_password() {
     let port = servers.imap;
     assert_eq!(open(&Account { tls: MailTls::Starttls, port, ..good.clone() }).await, None);
     assert_eq!(open(&Account { tls: MailTls::None, port, ..good.clone() }).await, None, "on this machine");
-    assert_eq!(open(&Account { ca: None, ..good.clone() }).await, Some("Tls"), "nobody we know vouches for it");
+    assert_eq!(
+        open(&Account { ca: None, ..good.clone() }).await,
+        Some("Tls"),
+        "nobody we know vouches for it"
+    );
     assert_eq!(open(&Account { host: "127.0.0.2".to_owned(), ..good.clone() }).await, Some("Unreachable"));
-    assert_eq!(open(&Account { password: "wrong".to_owned().into(), ..good.clone() }).await, Some("LoginRefused"));
+    assert_eq!(
+        open(&Account { password: "wrong".to_owned().into(), ..good.clone() }).await,
+        Some("LoginRefused")
+    );
     assert_eq!(open(&Account { ca: Some("nowhere.pem".into()), ..good.clone() }).await, Some("Certificates"));
 
     // Somebody in between takes STARTTLS out: the connection ends there.

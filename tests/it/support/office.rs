@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use outreachd::model::PushKey;
+use outreachd::mailbox::Account;
 use outreachd::model::token::{self, Purpose};
+use outreachd::model::{MailTls, PushKey};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ impl Office {
     pub(crate) async fn open(contacts: usize) -> Option<Self> {
         let servers = MailServers::start()?;
         let office = Self { servers, db: TestDb::new().await, folder: folder() };
-        office.declare("");
+        office.declare();
         office.write("segments/nobody.yaml", "segment: nobody\nwhere: { company.segment: Nothing }\n");
         office.write("campaigns/first.yaml", CAMPAIGN);
         office.write("key", KEY);
@@ -48,13 +49,26 @@ impl Office {
         Some(office)
     }
 
-    /// Writes `outreach.yaml`, with these lines more.
-    pub(crate) fn declare(&self, more: &str) {
+    pub(crate) fn account(&self, name: &str) -> Account {
+        account(&self.servers, name)
+    }
+
+    /// Writes `outreach.yaml`.
+    pub(crate) fn declare(&self) {
+        self.declare_with("");
+    }
+
+    /// The same, with copies of what was sent.
+    pub(crate) fn declare_copies(&self) {
+        self.declare_with(", append_sent: true");
+    }
+
+    fn declare_with(&self, more: &str) {
         let ca = self.servers.certificates.ca.display().to_string();
         self.write("ca.pem", &std::fs::read_to_string(ca).unwrap());
         let imap = |account: &str, port: u16, tls: &str| {
             format!(
-                "{{ host: localhost, port: {port}, tls: {tls}, user: {account}, password: file:{account}, ca: ca.pem, folders: [INBOX, Junk], sent: Sent, poll_every: 5s }}"
+                "{{ host: localhost, port: {port}, tls: {tls}, user: {account}, password: file:{account}, ca: ca.pem, folders: [INBOX, Junk], sent: Sent, poll_every: 5s{more} }}"
             )
         };
         let (imap_port, imaps) = (self.servers.imap, self.servers.imaps);
@@ -72,7 +86,7 @@ impl Office {
 providers:
   mail: {{ kind: smtp, senders: [alice], key: file:key, bounces: bounce@{DOMAIN}, unsubscribe: {{ mailto: unsubscribe@{DOMAIN} }} }}
 lease: 1s
-{more}",
+",
                 imap("alice", imaps, "implicit"),
                 imap("bounce", imap_port, "starttls"),
                 imap("unsubscribe", imaps, "implicit"),
@@ -136,6 +150,18 @@ lease: 1s
             assert!(std::time::Instant::now() < end, "{}", self.servers.logs());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+}
+
+/// An account as the library wants it.
+pub(crate) fn account(servers: &MailServers, name: &str) -> Account {
+    Account {
+        host: "localhost".to_owned(),
+        port: servers.imaps,
+        tls: MailTls::Implicit,
+        user: name.to_owned(),
+        password: MailServers::password(name).to_owned().into(),
+        ca: Some(servers.certificates.ca.clone()),
     }
 }
 
