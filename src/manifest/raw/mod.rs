@@ -12,6 +12,8 @@ mod segment;
 pub(super) use campaign::{
     RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
 };
-pub(super) use mail::{RawDkim, RawImap, RawMailbox, RawOnReply, RawServer, RawSmtp, RawUnsubscribe};
+pub(super) use mail::{
+    RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
+};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};
