@@ -6,6 +6,7 @@ mod address;
 mod campaign;
 mod catalog;
 mod clock;
+mod comparison;
 mod condition;
 mod duration;
 mod health;
@@ -33,6 +34,7 @@ pub use catalog::{
     WRITABLE_FIELDS, field,
 };
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use comparison::{CampaignComparison, Cause, Comparison, Declared, Movement, Mover, Way};
 pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;

@@ -8,6 +8,7 @@ mod action;
 mod adopt;
 mod batch;
 mod budget;
+mod compare;
 mod conditions;
 mod error;
 mod feedback;
@@ -46,6 +47,7 @@ use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_leas
 use budget::Budget;
 
 pub use adopt::adopt;
+pub use compare::compare;
 pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};

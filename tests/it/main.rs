@@ -16,6 +16,7 @@ mod import;
 mod manifest;
 mod migrate;
 mod model;
+mod plan_base;
 mod provider;
 mod rates;
 mod segment;
