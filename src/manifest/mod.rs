@@ -12,6 +12,7 @@ mod digest;
 mod files;
 mod finding;
 mod literal;
+mod mail;
 mod names;
 mod operator;
 mod project;

@@ -1,5 +1,6 @@
 //! `outreach.yaml` -> [`Project`].
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -9,14 +10,17 @@ use url::{Host, Url};
 
 use super::diagnostic::suggestion;
 use super::finding::Findings;
-use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
+use super::raw::{
+    RawDaemon, RawDatabase, RawFile, RawMailbox, RawProject, RawSmartlead, RawSmtp, RawWebhook,
+};
 use super::yaml::child;
-use super::{campaign, names, shape, timing};
+use super::{campaign, mail, names, shape, timing};
 use crate::model::{
-    DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span,
+    DaemonSettings, DatabaseSettings, Defaults, Mailbox, Project, ProviderKind, ProviderSettings, SecretRef,
+    Span,
 };
 
-const KINDS: [&str; 3] = ["file", "webhook", "smartlead"];
+const KINDS: [&str; 4] = ["file", "webhook", "smartlead", "smtp"];
 /// Where Smartlead answers.
 const SMARTLEAD: &str = "https://server.smartlead.ai/api/v1";
 
@@ -43,9 +47,11 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
         project.daemon = daemon(findings, &raw);
     }
     project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
+    project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
-        if let Some(settings) = provider(findings, &pointer, name, value) {
+        if let Some(settings) = provider(findings, &pointer, name, value, &project.mailboxes, &raw.mailboxes)
+        {
             project.providers.insert(name.clone(), settings);
         }
     }
@@ -93,7 +99,7 @@ fn listen(findings: &mut Findings<'_>, text: Option<&str>) -> Option<SocketAddr>
 }
 
 /// A reference; a literal is refused and never repeated.
-fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
+pub(super) fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
     let reference = SecretRef::parse(text);
     if reference.is_none() {
         findings.error(pointer, "literal-secret", "a secret never stands in a file").advise(
@@ -126,6 +132,8 @@ fn provider(
     pointer: &str,
     name: &str,
     value: &Value,
+    mailboxes: &BTreeMap<String, Mailbox>,
+    declared: &BTreeMap<String, RawMailbox>,
 ) -> Option<ProviderSettings> {
     if !names::is_name(name) {
         findings
@@ -167,6 +175,11 @@ fn provider(
             let batch = raw.batch.unwrap_or(100);
             (smartlead(findings, pointer, &raw)?, batch, None)
         }
+        "smtp" => {
+            let raw: RawSmtp = shape::SMTP.read(findings, pointer, value);
+            // One mail, one conversation: what a stop forbids is asked before each.
+            (mail::smtp(findings, pointer, &raw, mailboxes, declared)?, 1, None)
+        }
         other => {
             findings
                 .error(
@@ -182,7 +195,7 @@ fn provider(
 }
 
 /// A folder below the project's: a manifest must not write elsewhere on the machine.
-fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<PathBuf> {
+pub(super) fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if text.is_empty() || !inside {
@@ -234,7 +247,7 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
 }
 
 /// `https://`, or `http://` on this machine, or a reference that is checked when it is used.
-fn endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+pub(super) fn endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
     if matches!(SecretRef::parse(text), Some(SecretRef::Env(_))) {
         return Some(text.to_owned());
     }

@@ -11,6 +11,7 @@ mod condition;
 mod duration;
 mod health;
 mod holes;
+mod mail;
 mod plan;
 mod project;
 mod remote;
@@ -22,6 +23,7 @@ mod stop;
 mod template;
 mod text;
 mod timing;
+pub mod token;
 mod verdict;
 
 pub use address::{domain_of, is_address, normalize_address};
@@ -39,6 +41,9 @@ pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;
 pub use holes::fill_holes;
+pub use mail::{
+    Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, SenderLimits, SmtpSettings, Unsubscribe,
+};
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,

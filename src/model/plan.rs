@@ -21,16 +21,19 @@ pub enum ActionKind {
     Enroll,
     Update,
     Withdraw,
+    /// The next mail of the sequence, where we send each one ourselves.
+    Send,
 }
 
 impl ActionKind {
-    pub const ALL: [Self; 3] = [Self::Enroll, Self::Update, Self::Withdraw];
+    pub const ALL: [Self; 4] = [Self::Enroll, Self::Update, Self::Withdraw, Self::Send];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enroll => "enroll",
             Self::Update => "update",
             Self::Withdraw => "withdraw",
+            Self::Send => "send",
         }
     }
 
@@ -207,6 +210,8 @@ pub struct CampaignPlan {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
+    /// Mails of sequences that are due, beside those of enrollments, where we send each one ourselves.
+    pub send: i64,
     /// Of the withdrawals, those that nothing may delay.
     pub stops: i64,
     pub keep: i64,
@@ -232,7 +237,11 @@ impl CampaignPlan {
 
     /// Actions, and settings to be written at the provider.
     pub fn changes(&self) -> i64 {
-        self.enroll + self.update + self.withdraw + self.remote.as_ref().map_or(0, RemotePlan::writes)
+        self.enroll
+            + self.update
+            + self.withdraw
+            + self.send
+            + self.remote.as_ref().map_or(0, RemotePlan::writes)
     }
 }
 
@@ -252,6 +261,8 @@ pub struct Totals {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
+    #[serde(default)]
+    pub send: i64,
     pub keep: i64,
     /// Number of campaigns held back.
     pub blocked: i64,

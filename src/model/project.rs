@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::campaign::Safety;
 use super::duration::Span;
+use super::mail::{Mailbox, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -51,12 +52,22 @@ pub enum ProviderKind {
         /// What its webhooks are signed with.
         webhook_secret: Option<SecretRef>,
     },
+    /// Mails that we send ourselves.
+    Smtp(Box<SmtpSettings>),
 }
 
 impl ProviderKind {
     /// Whether the provider keeps campaigns of its own, which are read and written.
     pub const fn keeps_campaigns(&self) -> bool {
         matches!(self, Self::Smartlead { .. })
+    }
+
+    /// The settings of sending, where we send each mail of a sequence ourselves.
+    pub fn smtp(&self) -> Option<&SmtpSettings> {
+        match self {
+            Self::Smtp(settings) => Some(settings),
+            _ => None,
+        }
     }
 }
 
@@ -119,6 +130,7 @@ impl Default for Defaults {
 pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
+    pub mailboxes: BTreeMap<String, Mailbox>,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
@@ -132,6 +144,7 @@ impl Default for Project {
         Self {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             listen: None,

@@ -44,6 +44,35 @@ pub struct Item {
     pub reason: Option<WithdrawReason>,
     /// The provider's own name for the contact, where one was learnt.
     pub held: Option<String>,
+    /// The mail to send, where we send each one ourselves; absent from an update and a withdrawal.
+    pub mail: Option<Mail>,
+}
+
+/// One mail of a sequence, rendered for one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// From 1.
+    pub step: u16,
+    /// Name of the mailbox that it is from.
+    pub sender: String,
+    /// Without angle brackets; the same when the mail is tried again.
+    pub message_id: String,
+    /// Of the return path.
+    pub return_token: String,
+    pub unsubscribe_token: String,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// Message-IDs of the mails before it in the sequence, oldest first.
+    pub thread: Vec<String>,
+}
+
+/// A mailbox that cannot send for now, for a reason that says nothing about any contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderFault {
+    pub mailbox: String,
+    pub pause: Duration,
+    pub reason: String,
 }
 
 impl Item {
@@ -123,6 +152,11 @@ pub trait Provider: Send + Sync {
         Vec::new()
     }
 
+    /// Mailboxes that turned out unable to send since this was last asked.
+    fn sender_faults(&self) -> Vec<SenderFault> {
+        Vec::new()
+    }
+
     /// The campaigns that it keeps, if it does.
     fn remote(&self) -> Option<&dyn Remote> {
         None
@@ -171,6 +205,10 @@ pub fn open_paced<'c>(
                 pace,
             )?;
             Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+        }
+        ProviderKind::Smtp(_) => {
+            let message = "this program cannot send by SMTP".to_owned();
+            return Err(CallError::Misconfigured(message).into());
         }
     })
 }

@@ -96,7 +96,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         (fields, _) => Ok(fields),
     };
     match fields {
-        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None }),
+        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None, mail: None }),
         Err(error) => Err(Box::new(Outcome {
             key,
             action,
@@ -106,6 +106,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
             rendered: None,
             doubted: None,
             counts: true,
+            bounced: false,
         })),
     }
 }
@@ -168,9 +169,10 @@ fn outcome(
     let wait = |after: Option<Duration>| bounded(after.unwrap_or_else(|| backoff(attempts, salt)));
     // An account at fault says nothing about this contact.
     let counts = !matches!(verdict, Verdict::Misconfigured(_));
+    let bounced = matches!(verdict, Verdict::Bounced(_));
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
-        Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
+        Verdict::Refused(reason) | Verdict::Bounced(reason) => (PushState::Refused, Some(reason), None, None),
         Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
         Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
         // May be sent again, and must be remembered as perhaps there: a stop may come first.
@@ -182,5 +184,5 @@ fn outcome(
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, action, state, answer, not_before, rendered, doubted, counts }
+    Outcome { key, action, state, answer, not_before, rendered, doubted, counts, bounced }
 }

@@ -185,7 +185,7 @@ impl<'a> Planner<'a> {
     ) -> Result<u64, ReconcileError> {
         let nothing = match what {
             Record::Everything => plan.changes() == 0,
-            Record::NobodyNew => plan.update + plan.withdraw == 0,
+            Record::NobodyNew => plan.update + plan.withdraw + plan.send == 0,
             Record::Stops => plan.stops == 0,
         };
         history::begin(&mut self.transaction, pass, plan).await?;
@@ -325,6 +325,7 @@ impl<'a> Planner<'a> {
             enroll: report.enroll,
             update: report.update,
             withdraw: report.withdraw,
+            send: report.send,
             stops: report.stops,
             keep: report.keep(),
             in_flight: report.in_flight + report.on_the_way,
@@ -379,6 +380,7 @@ pub fn total(as_of: chrono::DateTime<Utc>, campaigns: Vec<CampaignPlan>, orphane
         totals.enroll += plan.enroll;
         totals.update += plan.update;
         totals.withdraw += plan.withdraw;
+        totals.send += plan.send;
         totals.keep += plan.keep;
         totals.blocked += i64::from(plan.blocked.is_some());
         hasher.update(&plan.digest);
@@ -391,7 +393,8 @@ pub fn total(as_of: chrono::DateTime<Utc>, campaigns: Vec<CampaignPlan>, orphane
 fn digest(campaign: &Campaign, report: &Report) -> String {
     let mut hasher = Sha256::new();
     hasher.update(serde_json::to_vec(campaign).unwrap_or_default());
-    for figure in [report.enroll, report.update, report.withdraw, report.sums[0], report.sums[1]] {
+    for figure in [report.enroll, report.update, report.withdraw, report.send, report.sums[0], report.sums[1]]
+    {
         hasher.update(figure.to_be_bytes());
     }
     hex::encode(&hasher.finalize()[..16])

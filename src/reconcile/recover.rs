@@ -64,6 +64,7 @@ fn item(push: Claimed) -> Item {
         fields: push.fields,
         reason: push.reason,
         held: None,
+        mail: None,
     }
 }
 
@@ -83,6 +84,7 @@ fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
         rendered: None,
         doubted,
         counts: true,
+        bounced: false,
     }
 }
 

@@ -152,7 +152,7 @@ impl Candidate {
 
 fn item(n: u128, ordinal: i32, action: ActionKind, fields: Value) -> Item {
     let key = PushKey { campaign: 7, employee_id: Uuid::from_u128(n), ordinal };
-    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None }
+    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None, mail: None }
 }
 
 fn accepted(answer: Answer) -> bool {

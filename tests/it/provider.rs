@@ -85,7 +85,7 @@ fn to() -> Destination {
 
 fn item(n: u128, action: ActionKind, fields: Value) -> Item {
     let key = PushKey { campaign: 7, employee_id: Uuid::from_u128(n), ordinal: 1 };
-    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None }
+    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None, mail: None }
 }
 
 fn items(n: u128) -> Vec<Item> {

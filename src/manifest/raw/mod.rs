@@ -5,9 +5,13 @@
 //! doc comments are what editors show to operators.
 
 mod campaign;
+mod mail;
 mod project;
 mod segment;
 
-pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawRemote, RawSchedule, RawStep, RawWindow};
+pub(super) use campaign::{
+    RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
+};
+pub(super) use mail::{RawDkim, RawImap, RawMailbox, RawOnReply, RawServer, RawSmtp, RawUnsubscribe};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::RawMailbox;
 use crate::manifest::schema;
 use crate::model::OtherCampaigns;
 
@@ -19,6 +20,9 @@ pub(in crate::manifest) struct RawProject {
     /// Provider accounts, by the name that campaigns use.
     #[schemars(schema_with = "schema::providers")]
     pub providers: BTreeMap<String, Value>,
+    /// Accounts that mails are sent from and answers are read in, by name.
+    #[schemars(length(max = 500))]
+    pub mailboxes: BTreeMap<String, RawMailbox>,
     /// What campaigns take over unless they say otherwise.
     pub defaults: Option<RawDefaults>,
     /// How the daemon goes about its work.

@@ -280,6 +280,8 @@ pub struct Outcome {
     pub doubted: Option<bool>,
     /// Whether it was an attempt at all; false gives the attempt back.
     pub counts: bool,
+    /// The address is dead.
+    pub bounced: bool,
 }
 
 /// How many pushes ended in which state, and how many rows of `employees` were written.
