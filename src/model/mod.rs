@@ -11,6 +11,7 @@ mod condition;
 mod duration;
 mod health;
 mod holes;
+mod http;
 mod mail;
 mod plan;
 mod project;
@@ -41,6 +42,7 @@ pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;
 pub use holes::fill_holes;
+pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, SenderLimits, SmtpSettings, Unsubscribe,
 };

@@ -1,7 +1,6 @@
 //! The project file: where the database is, which providers there are, and what holds for every campaign.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use super::campaign::Safety;
 use super::duration::Span;
+use super::http::HttpSettings;
 use super::mail::{Mailbox, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
@@ -134,7 +134,7 @@ pub struct Project {
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
-    pub listen: Option<SocketAddr>,
+    pub http: Option<HttpSettings>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -147,7 +147,7 @@ impl Default for Project {
             mailboxes: BTreeMap::new(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
-            listen: None,
+            http: None,
             lease: Duration::from_secs(10),
         }
     }

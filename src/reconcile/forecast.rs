@@ -20,7 +20,7 @@ pub struct Waiting {
 }
 
 /// What one campaign hands over at one time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Portion {
     pub at: DateTime<Utc>,
     pub enroll: i64,
