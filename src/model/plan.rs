@@ -95,6 +95,7 @@ reasons! {
         CoolingDown => "cooling_down", "cooling down";
         /// Another row with the same address is in, or comes first.
         DuplicateAddress => "duplicate_address", "same address as another contact";
+        ColleagueReplied => "colleague_replied", "a colleague has answered";
         OverPerCompany => "over_per_company", "over the segment's limit per company";
         OverCompanyCap => "over_company_cap", "over the company cap";
         OverSegmentLimit => "over_segment_limit", "over the segment's limit";
@@ -212,6 +213,7 @@ pub struct CampaignPlan {
     pub update: i64,
     pub withdraw: i64,
     /// Mails of sequences that are due, beside those of enrollments, where we send each one ourselves.
+    #[serde(skip_serializing_if = "is_zero")]
     pub send: i64,
     /// Of the withdrawals, those that nothing may delay.
     pub stops: i64,
@@ -256,13 +258,18 @@ pub struct Orphan {
     pub open: i64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
 /// Sums over all campaigns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub send: i64,
     pub keep: i64,
     /// Number of campaigns held back.

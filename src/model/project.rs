@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::campaign::Safety;
+use super::campaign::{Campaign, Safety};
 use super::duration::Span;
 use super::http::HttpSettings;
 use super::mail::{Mailbox, SmtpSettings};
@@ -137,6 +137,13 @@ pub struct Project {
     pub http: Option<HttpSettings>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
+}
+
+impl Project {
+    /// Mails of the campaign's sequence, where we send each one ourselves.
+    pub fn mails(&self, campaign: &Campaign) -> Option<u16> {
+        self.providers.get(&campaign.provider)?.kind.smtp().map(|_| campaign.sequence.len() as u16)
+    }
 }
 
 impl Default for Project {

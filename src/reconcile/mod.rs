@@ -16,6 +16,7 @@ mod feedback;
 pub mod forecast;
 mod guard;
 mod held;
+mod mail;
 mod names;
 pub mod need;
 mod paced;
@@ -24,6 +25,7 @@ mod push;
 mod recover;
 mod remote;
 mod render;
+mod totals;
 mod wait;
 
 use std::future::Future;
@@ -47,6 +49,7 @@ use crate::store::pushes::{self, Gate, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 use budget::Budget;
+use mail::Mailing;
 
 pub use adopt::adopt;
 pub use compare::compare;
@@ -54,10 +57,12 @@ pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use explain::{Explanation, explain, words};
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
-pub use plan::{Planner, in_rank, total};
+pub use mail::{Rendered, SequenceRenderer};
+pub use plan::Planner;
 pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
+pub use totals::{in_rank, total};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {
@@ -290,6 +295,8 @@ struct Account<'c> {
     /// The campaign, as its provider calls it.
     remote: Option<String>,
     lease: Lease,
+    /// Where we send each mail ourselves.
+    mailing: Option<Mailing<'c>>,
 }
 
 fn settings_of<'c>(
@@ -325,6 +332,7 @@ async fn open_provider<'c>(
 ) -> Result<Account<'c>, ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let (provider, budget) = unleased(context, campaign)?;
+    let mailing = settings.kind.smtp().map(|smtp| Mailing::new(context, campaign, smtp)).transpose()?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
     let remote = match provider.remote() {
         Some(_) => store::remote::load(context.store, campaign.number, &settings.name).await?,
@@ -336,6 +344,7 @@ async fn open_provider<'c>(
         budget,
         remote: remote.and_then(|remote| remote.remote_id),
         lease,
+        mailing,
         provider,
     })
 }

@@ -124,7 +124,7 @@ impl Turn<'_> {
             sleep(MOMENT).await;
         }
         claiming.store(true, Ordering::SeqCst);
-        let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size).await;
+        let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size, None).await;
         claiming.store(false, Ordering::SeqCst);
         let batch = batch?;
         let stops = stops && !batch.pushes.is_empty();

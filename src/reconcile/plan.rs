@@ -11,9 +11,7 @@ use super::forecast::Waiting;
 use super::remote::Look;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
-use crate::model::{
-    Action, Blocked, Campaign, CampaignPlan, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, State, Totals,
-};
+use crate::model::{Action, Blocked, Campaign, CampaignPlan, FunnelStep, Guard, Orphan, State};
 use crate::store::diff::{self, Question, Record, Report};
 use crate::store::history::{self, Pass};
 use crate::store::{Lease, StoreError, campaigns, sql};
@@ -163,7 +161,8 @@ impl<'a> Planner<'a> {
             Err(message) => return Ok(Err(message)),
         };
         let start = campaign.day_start(self.as_of);
-        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let mails = self.manifest.project.mails(campaign).is_some();
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start, mails).await?;
         let read = self.try_read(async |connection| diff::waiting(connection, &question).await).await?;
         Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains }))
     }
@@ -226,7 +225,8 @@ impl<'a> Planner<'a> {
             }
         }
         let start = campaign.day_start(self.as_of);
-        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let mails = self.manifest.project.mails(campaign).is_some();
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start, mails).await?;
         let day = handed.first.map_or(0, |first| campaign.days_between(first, self.as_of));
         let remaining = campaign.limits.on_day(day).map(|limit| (i64::from(limit) - handed.today).max(0));
         let mut question = self.plain_question(campaign, remaining);
@@ -251,6 +251,7 @@ impl<'a> Planner<'a> {
             as_of: self.as_of,
             remaining_today,
             day_start: campaign.day_start(self.as_of),
+            mails: manifest.project.mails(campaign),
             only: None,
         }
     }
@@ -363,30 +364,6 @@ const fn state_word(state: State) -> &'static str {
 fn has_a_say(other: &Campaign, campaign: &Campaign) -> bool {
     let counts = campaign.company_cap.is_some() || campaign.cooldown.is_some();
     other.state == State::Active && other.outranks(campaign) && (counts || !other.tolerates(campaign))
-}
-
-/// Campaigns in the order in which they are planned and applied.
-pub fn in_rank(campaigns: &[Campaign]) -> Vec<&Campaign> {
-    let mut sorted: Vec<&Campaign> = campaigns.iter().collect();
-    sorted.sort_by_key(|campaign| (std::cmp::Reverse(campaign.priority), campaign.number));
-    sorted
-}
-
-/// Puts campaign plans together.
-pub fn total(as_of: chrono::DateTime<Utc>, campaigns: Vec<CampaignPlan>, orphaned: Vec<Orphan>) -> Plan {
-    let mut totals = Totals::default();
-    let mut hasher = Sha256::new();
-    for plan in &campaigns {
-        totals.enroll += plan.enroll;
-        totals.update += plan.update;
-        totals.withdraw += plan.withdraw;
-        totals.send += plan.send;
-        totals.keep += plan.keep;
-        totals.blocked += i64::from(plan.blocked.is_some());
-        hasher.update(&plan.digest);
-    }
-    let digest = hex::encode(hasher.finalize());
-    Plan { format_version: FORMAT_VERSION, digest, as_of, campaigns, orphaned, totals }
 }
 
 /// Changes whenever the declaration or any action does.

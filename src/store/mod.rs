@@ -23,6 +23,8 @@ pub mod figures;
 pub mod history;
 pub mod import;
 mod leases;
+pub mod mailboxes;
+pub mod mails;
 pub mod migrate;
 pub mod pauses;
 pub mod pushes;

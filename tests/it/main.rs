@@ -24,3 +24,4 @@ mod smartlead;
 mod soak;
 mod support;
 mod tidy;
+mod web;

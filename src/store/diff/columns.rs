@@ -130,9 +130,16 @@ impl<'a> Values<'a> {
 
 /// Changes whenever the declared fields do.
 fn shape(campaign: &Campaign) -> i64 {
-    let mut hasher = Sha256::new();
-    hasher.update(serde_json::to_vec(&campaign.fields).unwrap_or_default());
-    let digest = hasher.finalize();
+    hash_of(&campaign.fields)
+}
+
+/// Changes whenever the mails do: who was refused for what they say may be tried again.
+pub fn sequence_hash(campaign: &Campaign) -> i64 {
+    if campaign.sequence.is_empty() { 0 } else { hash_of(&campaign.sequence) }
+}
+
+fn hash_of(declared: &impl serde::Serialize) -> i64 {
+    let digest = Sha256::digest(serde_json::to_vec(declared).unwrap_or_default());
     i64::from_be_bytes(std::array::from_fn(|index| digest[index]))
 }
 
