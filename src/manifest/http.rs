@@ -21,7 +21,11 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: &RawHttp) -> Option<HttpSe
         let Some(token) = token(findings, &pointer, raw) else { continue };
         if tokens.iter().any(|other| other.name == token.name) {
             findings
-                .error(&format!("{pointer}/name"), "repeated-name", format!("`{}` stands here twice", token.name))
+                .error(
+                    &format!("{pointer}/name"),
+                    "repeated-name",
+                    format!("`{}` stands here twice", token.name),
+                )
                 .advise("the event log tells people apart by it");
         }
         tokens.push(token);

@@ -176,10 +176,7 @@ impl<'a> Planner<'a> {
         }
         let [base, head] = [questions.first(), questions.get(1)].map(|side| side.and_then(Option::as_ref));
         let rows = self
-            .guarded(
-                async |connection| diff::moved(connection, number, base, head, samples).await,
-                false,
-            )
+            .guarded(async |connection| diff::moved(connection, number, base, head, samples).await, false)
             .await?;
         match rows {
             Ok(rows) => Ok(Ok((rows, diff::updated(&mut self.transaction, number).await?))),

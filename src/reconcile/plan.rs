@@ -234,7 +234,11 @@ impl<'a> Planner<'a> {
         Ok(Ok(question))
     }
 
-    pub(super) fn plain_question(&self, campaign: &'a Campaign, remaining_today: Option<i64>) -> Question<'a> {
+    pub(super) fn plain_question(
+        &self,
+        campaign: &'a Campaign,
+        remaining_today: Option<i64>,
+    ) -> Question<'a> {
         let manifest = self.manifest;
         let mut tolerated: Vec<i32> = manifest
             .campaigns

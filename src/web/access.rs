@@ -63,11 +63,7 @@ pub(super) fn same(a: &str, b: &str) -> bool {
 }
 
 /// Middleware before everything but health, assets and what strangers may reach.
-pub(super) async fn guard(
-    State(shared): State<Arc<Shared>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let declared = shared.files.declared().await;
     let settings = declared.manifest.project.http.as_ref();
     let tokens = settings.map_or(&[][..], |settings| settings.tokens.as_slice());

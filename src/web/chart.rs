@@ -101,7 +101,8 @@ fn ceiling(most: i64) -> i64 {
 fn axis(svg: &mut String, top: f64, most: i64) {
     for share in [0, 1, 2] {
         let y = top + HIGH - HIGH * f64::from(share) / 2.0;
-        let _ = write!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
+        let _ =
+            write!(svg, "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>");
         let figure = most * i64::from(share);
         if figure % 2 == 0 {
             label(svg, LEFT - 6.0, y + 4.0, "end", &short(figure / 2));

@@ -119,9 +119,13 @@ pub(super) async fn pause(
     let reason = said(Some(&deed.reason))?.ok_or_else(|| Fault::Unfit("say why".to_owned()))?;
     let until = match said(deed.until.as_deref())? {
         None => None,
-        Some(text) => Some(campaign.instant(text, now.at).filter(|until| *until > now.at).ok_or_else(|| {
-            Fault::Unfit("until when? a length of time (3d), a day (2026-12-01) or an instant to come".to_owned())
-        })?),
+        Some(text) => {
+            Some(campaign.instant(text, now.at).filter(|until| *until > now.at).ok_or_else(|| {
+                Fault::Unfit(
+                    "until when? a length of time (3d), a day (2026-12-01) or an instant to come".to_owned(),
+                )
+            })?)
+        }
     };
     pauses::begin(&shared.store, number, reason, until, by(shared, visitor)).await?;
     Ok(Done { changed: true })
@@ -168,7 +172,9 @@ pub(super) async fn resolve(
     let campaign = match now.campaign(key.campaign) {
         Some(campaign) => campaign.clone(),
         // Its file is gone; what is in doubt stays so until somebody says how it is.
-        None => campaigns::remembered(&shared.store, key.campaign).await?.ok_or(Fault::Unknown("campaign"))?,
+        None => {
+            campaigns::remembered(&shared.store, key.campaign).await?.ok_or(Fault::Unknown("campaign"))?
+        }
     };
     let context = shared.context(&now.manifest);
     if !settle_by_hand(&context, &campaign, key, deed.arrived).await? {

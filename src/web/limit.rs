@@ -40,7 +40,7 @@ impl Limiter {
         }
         let at = next.get(&from).copied().unwrap_or(now).max(now);
         if at > now + self.burst {
-            return Err(at - now - self.burst);
+            return Err(at.saturating_duration_since(now + self.burst));
         }
         next.insert(from, at + self.interval);
         Ok(())

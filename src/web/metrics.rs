@@ -31,7 +31,11 @@ pub const METRICS: [(&str, &str, &str); 18] = [
     ("outreachd_condition", "gauge", "1 while a condition of a campaign holds"),
     ("outreachd_condition_since_seconds", "gauge", "Unix time since when the condition is as it is"),
     ("outreachd_limit_left", "gauge", "Enrollments left of today's limit"),
-    ("outreachd_stop_lag_seconds_max", "gauge", "Longest time from a stop to the last hand-over after it, last day"),
+    (
+        "outreachd_stop_lag_seconds_max",
+        "gauge",
+        "Longest time from a stop to the last hand-over after it, last day",
+    ),
     ("outreachd_feed_lag_seconds", "gauge", "Time since a provider's news or a mailbox were last read"),
     ("outreachd_sender_paused", "gauge", "1 while a mailbox or provider account is paused"),
     ("outreachd_file_problems", "gauge", "Errors in the declared files; those before are in force"),
@@ -61,7 +65,9 @@ async fn text(shared: &Shared) -> Result<String, Fault> {
 async fn limits(shared: &Shared, now: &Now, samples: &mut Vec<Sample>) -> Result<(), Fault> {
     let limited = now.manifest.campaigns.iter().filter(|one| one.limits.on_day(0).is_some());
     for campaign in limited {
-        let handed = figures::handed(&shared.store, campaign.number, campaign.day_start(now.at)).await?;
+        let start = campaign.day_start(now.at);
+        let mails = now.sends_mails(campaign);
+        let handed = figures::handed(&shared.store, campaign.number, start, mails).await?;
         let day = handed.first.map_or(0, |first| campaign.days_between(first, now.at));
         let limit = campaign.limits.on_day(day).map_or(0, i64::from);
         let left = (limit - handed.today).max(0);

@@ -49,7 +49,8 @@ async fn each_who_moves_is_told_with_the_clause_that_moves_it() {
     let segment = project.read("segments/fintech.yaml");
     project.write("segments/fintech.yaml", &format!("{segment}    - employee.first_name: {{ ne: P10 }}\n"));
     let narrower = compared(&project).await;
-    let clause = json!({ "kind": "clause", "segment": "fintech", "clause": "employee.first_name ne \"P10\"" });
+    let clause =
+        json!({ "kind": "clause", "segment": "fintech", "clause": "employee.first_name ne \"P10\"" });
     assert_eq!(moves(&narrower), [json!(["no_longer_enters", 1, clause])]);
     let one = &narrower["campaigns"][0]["movements"][0]["sample"][0];
     assert_eq!(one["email"], "p10@c10.example");

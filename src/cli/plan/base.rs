@@ -39,15 +39,17 @@ pub(super) async fn read(root: &Path, revision: &str) -> anyhow::Result<Base> {
             Coded::error(Exit::Usage, message)
         })?;
     let short = String::from_utf8_lossy(&short).trim().to_owned();
-    let listed = git(root, &["ls-tree", "-r", "-z", "-l", &short, "--", PROJECT_FILE, SEGMENTS, CAMPAIGNS], b"")
-        .await?
-        .map_err(|said| anyhow::anyhow!("git could not list the files of {short}: {said}"))?;
+    let listed =
+        git(root, &["ls-tree", "-r", "-z", "-l", &short, "--", PROJECT_FILE, SEGMENTS, CAMPAIGNS], b"")
+            .await?
+            .map_err(|said| anyhow::anyhow!("git could not list the files of {short}: {said}"))?;
     let blobs = blobs(&String::from_utf8_lossy(&listed), &short)?;
-    let wanted: String = blobs.iter().map(|(_, id)| format!("{id}\n")).collect();
+    let wanted = blobs.iter().fold(String::new(), |wanted, (_, id)| wanted + id + "\n");
     let contents = git(root, &["cat-file", "--batch"], wanted.as_bytes())
         .await?
         .map_err(|said| anyhow::anyhow!("git could not read the files of {short}: {said}"))?;
-    let texts = texts(&blobs, &contents).with_context(|| format!("git's answer about {short} is cut short"))?;
+    let texts =
+        texts(&blobs, &contents).with_context(|| format!("git's answer about {short} is cut short"))?;
     let loaded = manifest::load_sources(texts);
     let Some(manifest) = loaded.manifest else {
         validate::show(&loaded.diagnostics);
@@ -141,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_git_writes_is_read_byte_by_byte() {
-        let listed = "100644 blob aa      6\tcampaigns/one.yaml\0100644 blob bb      1\toutreach.yaml\0";
+        let listed =
+            "100644 blob aa      6\tcampaigns/one.yaml\u{0}100644 blob bb      1\toutreach.yaml\u{0}";
         let found = blobs(listed, "HEAD").unwrap();
         assert_eq!(found[0], ("campaigns/one.yaml".to_owned(), "aa".to_owned()));
         let read = texts(&found, b"aa blob 6\na\nb\n\0c\nbb blob 1\n\n\n").unwrap();

@@ -97,8 +97,7 @@ async fn against(globals: &Globals, arguments: &Arguments, revision: &str) -> an
     let base = base::read(&globals.root, revision).await?;
     let session = Session::open(globals).await?;
     let before = base.manifest.with_paused(&session.paused);
-    let compared =
-        compare(&session.context(), &before, &base.revision, i64::from(arguments.show)).await?;
+    let compared = compare(&session.context(), &before, &base.revision, i64::from(arguments.show)).await?;
     match arguments.format {
         Format::Text => output::write(&comparison::text(&compared))?,
         Format::Markdown => output::write(&comparison::markdown(&compared))?,

@@ -45,4 +45,4 @@ select
     ) as sample
 from placed
 group by enters, enrolled, reason, clause
-order by enters desc, enrolled, people desc, reason, clause
+order by enters desc, enters = enrolled, people desc, reason, clause

@@ -108,8 +108,7 @@ pub async fn moved(
             .map_or_else(
                 || "null::integer".to_owned(),
                 |(question, segment)| {
-                    let scope =
-                        crate::audience::Scope { segments: question.segments, as_of: question.as_of };
+                    let scope = crate::audience::Scope { segments: question.segments, as_of: question.as_of };
                     crate::audience::funnel(segment, &scope, &mut binds).depth
                 },
             )

@@ -41,7 +41,8 @@ pub async fn handed(
     store: &Store,
     number: i32,
     day_start: DateTime<Utc>,
+    mails: bool,
 ) -> Result<campaigns::Handed, StoreError> {
     let mut connection = store.begin().await.map_err(StoreError::on("count what was handed over today"))?;
-    campaigns::handed(&mut connection, number, day_start).await
+    campaigns::handed(&mut connection, number, day_start, mails).await
 }

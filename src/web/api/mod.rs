@@ -37,7 +37,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
         match Json::<T>::from_request(request, state).await {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::BytesRejection(_)) => Err(Fault::Unfit("the body is too large".to_owned()).into()),
+            Err(JsonRejection::BytesRejection(_)) => {
+                Err(Fault::Unfit("the body is too large".to_owned()).into())
+            }
             Err(rejection) => Err(Fault::Unfit(rejection.body_text()).into()),
         }
     }

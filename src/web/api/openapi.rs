@@ -14,6 +14,8 @@ use super::{
 /// Collects operations; types that they name become components.
 struct Document {
     types: SchemaGenerator,
+    /// What is sent: there, what may be left out is not required.
+    bodies: SchemaGenerator,
     paths: Map<String, Value>,
 }
 
@@ -30,10 +32,14 @@ pub fn openapi() -> Value {
         settings.definitions_path = "/components/schemas".into();
         settings.meta_schema = None;
     });
-    let mut api = Document { types: settings.into_generator(), paths: Map::new() };
+    let bodies = settings.clone().for_deserialize().into_generator();
+    let mut api = Document { types: settings.for_serialize().into_generator(), bodies, paths: Map::new() };
     api.get::<Me, ()>("/api/v1/me", "Who asks, and what it may do.");
     api.get::<Overview, ()>("/api/v1/overview", "All campaigns at a glance.");
-    api.get::<CampaignView, ()>("/api/v1/campaigns/{number}", "One campaign: declared, live, limits, passes.");
+    api.get::<CampaignView, ()>(
+        "/api/v1/campaigns/{number}",
+        "One campaign: declared, live, limits, passes.",
+    );
     api.get::<PlanView, Look>("/api/v1/campaigns/{number}/plan", "What applying the campaign would do.");
     api.get::<ForecastView, ()>("/api/v1/campaigns/{number}/forecast", "What will be handed over when.");
     api.get::<HistoryView, Page>("/api/v1/campaigns/{number}/history", "Passes, newest first.");
@@ -46,13 +52,17 @@ pub fn openapi() -> Value {
         "/api/v1/contacts/{employee_id}/verdicts",
         "Why it is, or is not, in each campaign.",
     );
-    api.get::<DoubtsView, ()>("/api/v1/pushes/in-doubt", "Pushes of which nobody knows whether they arrived.");
+    api.get::<DoubtsView, ()>(
+        "/api/v1/pushes/in-doubt",
+        "Pushes of which nobody knows whether they arrived.",
+    );
     api.post::<Resolve>("/api/v1/pushes/{key}/resolve", "Say whether a push in doubt arrived.");
     api.post::<Suppress>("/api/v1/suppressions", "Never write to an address or domain again.");
     api.get::<ProvidersView, ()>("/api/v1/providers", "Providers, mailboxes and daemons.");
     api.get::<DiagnosticsView, ()>("/api/v1/diagnostics", "What is wrong in the declared files.");
     api.get::<EventsView, Page>("/api/v1/events", "What people did by hand, newest first.");
-    let schemas = api.types.take_definitions(true);
+    let mut schemas = api.types.take_definitions(true);
+    schemas.extend(api.bodies.take_definitions(true));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -98,13 +108,13 @@ impl Document {
     }
 
     fn asked<T: JsonSchema, B: JsonSchema>(&mut self, path: &str, summary: &str) {
-        let (answer, body) = (self.types.subschema_for::<T>(), self.types.subschema_for::<B>());
+        let (answer, body) = (self.types.subschema_for::<T>(), self.bodies.subschema_for::<B>());
         self.add(path, "post", summary, Vec::new(), Some(json!(body)), &json!(answer));
     }
 
     /// The fields of the query's type as parameters.
     fn query<Q: JsonSchema>(&mut self) -> Vec<Value> {
-        let schema = json!(Q::json_schema(&mut self.types));
+        let schema = json!(Q::json_schema(&mut self.bodies));
         let fields = schema.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
         fields
             .into_iter()
@@ -132,8 +142,11 @@ impl Document {
                     "description": description }));
             }
         }
-        let words: Vec<&str> =
-            path.trim_start_matches("/api/v1/").split(['/', '-']).filter(|part| !part.contains('{')).collect();
+        let words: Vec<&str> = path
+            .trim_start_matches("/api/v1/")
+            .split(['/', '-'])
+            .filter(|part| !part.contains('{'))
+            .collect();
         let refused = json!({ "$ref": "#/components/responses/Refused" });
         let fault = json!({ "$ref": "#/components/responses/Fault" });
         let mut operation = json!({

@@ -46,10 +46,6 @@ impl Frame {
         Self { title: title.to_owned(), visitor: None, path: String::new(), done: None, live: false }
     }
 
-    fn pages(&self) -> &'static [(&'static str, &'static str)] {
-        &PAGES
-    }
-
     fn is_at(&self, path: &&str) -> bool {
         self.path == **path
     }
@@ -81,15 +77,18 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 pub(super) fn open_router() -> Router<Arc<Shared>> {
     Router::new()
         .merge(sign::router())
-        .route("/assets/app.css", get(|| asset("text/css; charset=utf-8", include_str!("../assets/app.css"))))
+        .route(
+            "/assets/app.css",
+            get(async || asset("text/css; charset=utf-8", include_str!("../assets/app.css"))),
+        )
         .route(
             "/assets/app.js",
-            get(|| asset("text/javascript; charset=utf-8", include_str!("../assets/app.js"))),
+            get(async || asset("text/javascript; charset=utf-8", include_str!("../assets/app.js"))),
         )
-        .route("/assets/icon.svg", get(|| asset("image/svg+xml", include_str!("../assets/icon.svg"))))
+        .route("/assets/icon.svg", get(async || asset("image/svg+xml", include_str!("../assets/icon.svg"))))
 }
 
-async fn asset(kind: &'static str, text: &'static str) -> Response {
+fn asset(kind: &'static str, text: &'static str) -> Response {
     ([("content-type", kind), ("cache-control", "public, max-age=300")], text).into_response()
 }
 

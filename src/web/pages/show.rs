@@ -14,10 +14,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::words::Words;
-use super::{Frame, page, part};
+use super::{Frame, PAGES, page, part};
 use crate::manifest::Severity;
 use crate::model::Clock as _;
 use crate::reconcile::Explanation;
+use crate::web::Shared;
 use crate::web::access::Visitor;
 use crate::web::chart::{self, SERIES, Total};
 use crate::web::deeds::Reason;
@@ -26,7 +27,6 @@ use crate::web::read::{
     self, CampaignView, ContactView, DiagnosticsView, DoubtsView, ForecastView, Found, Overview, PlanView,
     Problem, ProvidersView,
 };
-use crate::web::Shared;
 
 type Answer = Result<Response, PageFault>;
 
@@ -348,4 +348,3 @@ pub(super) async fn events(
     let frame = Frame::new("What people did", visitor, "/events");
     Ok(page(&EventsPage { frame, t: Words { now: shared.clock.now() }, view }))
 }
-

@@ -12,7 +12,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 
-use super::{Frame, page};
+use super::{Frame, PAGES, page};
 use crate::web::Shared;
 use crate::web::access::{TOKEN_COOKIE, holder, is_from_our_pages, set_cookie};
 use crate::web::limit::{Limiter, hold};
@@ -50,7 +50,8 @@ async fn enter(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     }
     let mut answer = Redirect::to("/").into_response();
     // A proxy that speaks TLS says so; without one the connection is this machine's own.
-    let secure = if headers.get("x-forwarded-proto").is_some_and(|value| value == "https") { "; Secure" } else { "" };
+    let secure =
+        if headers.get("x-forwarded-proto").is_some_and(|value| value == "https") { "; Secure" } else { "" };
     set_cookie(&mut answer, &format!("{TOKEN_COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict{secure}"));
     answer
 }

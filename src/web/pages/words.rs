@@ -15,6 +15,12 @@ pub(super) struct Words {
     pub now: DateTime<Utc>,
 }
 
+#[expect(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    clippy::ref_option,
+    reason = "templates call methods, and hand references over"
+)]
 impl Words {
     pub(super) fn ago(&self, at: &DateTime<Utc>) -> String {
         let seconds = (self.now - *at).num_seconds().max(0);

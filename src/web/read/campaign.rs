@@ -77,8 +77,10 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
     let store = &shared.store;
     let subject = format!("campaign:{number}");
     let handed = async {
-        let mut connection = store.begin().await.map_err(StoreError::on("count what was handed over today"))?;
-        campaigns::handed(&mut connection, number, campaign.day_start(now.at)).await
+        let mut connection =
+            store.begin().await.map_err(StoreError::on("count what was handed over today"))?;
+        let mails = now.sends_mails(campaign);
+        campaigns::handed(&mut connection, number, campaign.day_start(now.at), mails).await
     };
     let numbers = [number];
     let (figures, standing, handed, live, approval, history, events) = tokio::try_join!(

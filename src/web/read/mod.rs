@@ -48,6 +48,11 @@ impl Now {
         self.manifest.campaigns.iter().find(|campaign| campaign.number == number)
     }
 
+    /// Whether we send each mail of the campaign ourselves.
+    pub(super) fn sends_mails(&self, campaign: &Campaign) -> bool {
+        self.manifest.project.mails(campaign).is_some()
+    }
+
     fn pause_of(&self, number: i32) -> Option<&Pause> {
         self.pauses.iter().find(|pause| pause.campaign_number == number)
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Now, SILENCE};
 use crate::manifest::Severity;
-use crate::model::{PushKey, ProviderKind};
+use crate::model::{ProviderKind, PushKey};
 use crate::store::accounts::{self, Account, MailboxState};
 use crate::store::daemons::{self, Daemon};
 use crate::store::events::{self, Event};
@@ -127,13 +127,14 @@ pub(in crate::web) struct Problem {
 pub(in crate::web) struct DiagnosticsView {
     /// Of what is in force.
     pub digest: String,
+    pub errors: usize,
     /// Errors and warnings; with any error, the files before are in force.
     pub problems: Vec<Problem>,
 }
 
 pub(in crate::web) async fn diagnostics(shared: &Shared) -> DiagnosticsView {
     let declared = shared.files.declared().await;
-    let problems = declared
+    let problems: Vec<Problem> = declared
         .diagnostics
         .iter()
         .map(|one| Problem {
@@ -147,7 +148,8 @@ pub(in crate::web) async fn diagnostics(shared: &Shared) -> DiagnosticsView {
             text: one.render(false),
         })
         .collect();
-    DiagnosticsView { digest: declared.manifest.digest.clone(), problems }
+    let errors = declared.diagnostics.iter().filter(|one| one.is_error()).count();
+    DiagnosticsView { digest: declared.manifest.digest.clone(), errors, problems }
 }
 
 /// What people did by hand, newest first.

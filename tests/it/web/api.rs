@@ -5,13 +5,14 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Site;
+use crate::support::project::until;
 
 const FIRST: &str = "00000000-0000-0000-0000-000000000001";
 
 /// The schema of an operation's answer, on its own.
 fn answer_schema(document: &Value, path: &str, method: &str) -> Validator {
-    let mut schema = document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
-        .clone();
+    let mut schema =
+        document["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"].clone();
     assert!(schema.is_object(), "{method} {path}");
     schema["components"] = document["components"].clone();
     jsonschema::draft202012::new(&schema).unwrap()
@@ -67,6 +68,8 @@ async fn every_answer_has_the_shape_of_the_document() {
 async fn metrics_are_read_from_the_database() {
     let site = Site::start(false).await;
     site.enrolled(3).await;
+    // The pass ends after its pushes do.
+    until("told", || async { site.page("/metrics").await.contains("verdict=\"accepted\"} 3") }).await;
     let text = site.page("/metrics").await;
     for line in [
         "outreachd_enrolled{campaign=\"1\"} 3",

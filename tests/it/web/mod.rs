@@ -61,6 +61,8 @@ impl Site {
             ),
         );
         let daemon = project.start(&["run"]);
+        // A second installation fails and changes nothing.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .redirect(Policy::none())
             .timeout(Duration::from_secs(20))

@@ -24,8 +24,7 @@ async fn a_campaign_is_paused_and_resumed_on_its_page() {
     let page = site.page("/campaigns/1?done=paused").await;
     assert!(page.contains("&#60;b&#62;texts") || page.contains("&lt;b&gt;texts"), "{page}");
     assert!(!page.contains("<b>texts") && page.contains("Goes on by itself"));
-    let (status, why) =
-        site.form("/campaigns/1", "/campaigns/1/resume", &[]).await;
+    let (status, why) = site.form("/campaigns/1", "/campaigns/1/resume", &[]).await;
     assert_eq!((status, why.as_str()), (303, "/campaigns/1?done=resumed"));
     let (status, _) = site.form("/campaigns/1", "/campaigns/1/pause", &[("reason", " ")]).await;
     assert_eq!(status, 422);
@@ -46,7 +45,9 @@ async fn a_contact_is_found_explained_and_suppressed() {
     let (status, to) = site.form("/contacts", "/contacts", &[("who", " P1@c1.example ")]).await;
     assert_eq!((status, to.as_str()), (303, format!("/contacts/{FIRST}").as_str()));
     let page = site.page(&to).await;
-    for shown in ["Person 1", "p1@c1.example", "company.segment = &quot;Fintech&quot;", "enroll (fintech): accepted"] {
+    for shown in
+        ["Person 1", "p1@c1.example", "company.segment = &quot;Fintech&quot;", "enroll (fintech): accepted"]
+    {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert!(site.page(&format!("/contacts/{FIRST}/verdicts")).await.contains("is enrolled"));
@@ -68,10 +69,8 @@ async fn a_push_in_doubt_is_settled_by_a_person() {
     let project = Project::new(Kind::Blind, 1).await;
     project.receiver.script([Behaviour::Drop { keep: true }]);
     let site = Site::on(project, false).await;
-    until("in doubt", || async {
-        site.project.count("outreach.pushes where state = 'in_doubt'").await == 1
-    })
-    .await;
+    until("in doubt", || async { site.project.count("outreach.pushes where state = 'in_doubt'").await == 1 })
+        .await;
     let page = site.page("/doubts").await;
     assert!(page.contains("It arrived") && page.contains(&format!("1:{FIRST}:1")), "{page}");
     let metrics = site.page("/metrics").await;
@@ -122,7 +121,9 @@ async fn a_bad_file_is_shown_with_its_line_and_open_pages_hear_of_changes() {
     site.project.write("campaigns/first.yaml", &format!("{file}priorty: 3\n"));
     until("shown", || async {
         let page = site.page("/files").await;
-        page.contains("campaigns/first.yaml:") && page.contains("did you mean `priority`") && page.contains("^^^")
+        page.contains("campaigns/first.yaml:")
+            && page.contains("did you mean `priority`")
+            && page.contains("^^^")
     })
     .await;
     assert!(site.page("/").await.contains("The files cannot be taken"));
