@@ -221,6 +221,17 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
     let key = raw.key.as_deref().and_then(|text| secret(findings, &child(pointer, "key"), text));
     let signed = raw.webhook_secret.as_deref();
     let webhook_secret = signed.map(|text| secret(findings, &child(pointer, "webhook_secret"), text));
+    let told = raw.webhook_url.as_deref();
+    let webhook_url = told.map(|text| public_endpoint(findings, &child(pointer, "webhook_url"), text));
+    if told.is_some() && signed.is_none() {
+        findings
+            .error(
+                &child(pointer, "webhook_url"),
+                "missing-key",
+                "what comes there would be refused: it is not verified",
+            )
+            .advise("declare `webhook_secret`, what Smartlead signs with");
+    }
     Some(ProviderKind::Smartlead {
         url: url?,
         key: key?,
@@ -229,7 +240,19 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
         other_campaigns: raw.other_campaigns.unwrap_or_default(),
         listen_every: listen_every.map_or(Duration::from_mins(5), Span::approximate),
         webhook_secret: webhook_secret.flatten(),
+        webhook_url: webhook_url.flatten(),
     })
+}
+
+/// As an endpoint, and shown in plans.
+fn public_endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+    if SecretRef::parse(text).is_some() {
+        findings
+            .error(pointer, "bad-url", "a reference hides what plans show")
+            .advise("write the address out: it is no secret, what comes there is verified");
+        return None;
+    }
+    endpoint(findings, pointer, text)
 }
 
 /// `https://`, or `http://` on this machine, or a reference that is checked when it is used.

@@ -51,6 +51,8 @@ pub enum ProviderKind {
         listen_every: Duration,
         /// What its webhooks are signed with.
         webhook_secret: Option<SecretRef>,
+        /// Where its webhooks are to go: each campaign gets one. None is made without it.
+        webhook_url: Option<String>,
     },
     /// Mails that we send ourselves.
     Smtp(Box<SmtpSettings>),

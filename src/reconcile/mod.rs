@@ -38,9 +38,9 @@ use uuid::Uuid;
 
 use crate::manifest::Manifest;
 use crate::model::{
-    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop,
+    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop, Term,
 };
-use crate::provider::{self, Destination};
+use crate::provider::{self, Destination, Unpaced};
 use crate::store::approvals;
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
@@ -314,15 +314,29 @@ fn unleased<'c>(
     context: &Context<'c>,
     campaign: &Campaign,
 ) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
+    opened(context, campaign, None)
+}
+
+/// Opens the campaign's provider; what changes something there goes out until the term is over.
+fn opened<'c>(
+    context: &Context<'c>,
+    campaign: &Campaign,
+    until: Option<Term>,
+) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
+    let sent = Box::new(provider::Unseen);
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());
-        let provider = provider::open_paced(settings, context.root, context.clock, pace).map_err(failed)?;
+        let provider =
+            provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
         return Ok((provider, Some(budget)));
     }
-    Ok((provider::open(settings, context.root, context.clock).map_err(failed)?, None))
+    let pace = Box::new(Unpaced::default());
+    let provider =
+        provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
+    Ok((provider, None))
 }
 
 /// Opens the campaign's provider and takes the lease of its account.
@@ -331,9 +345,15 @@ async fn open_provider<'c>(
     campaign: &Campaign,
 ) -> Result<Account<'c>, ReconcileError> {
     let settings = settings_of(context, campaign)?;
-    let (provider, budget) = unleased(context, campaign)?;
     let mailing = settings.kind.smtp().map(|smtp| Mailing::new(context, campaign, smtp)).transpose()?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
+    let (provider, budget) = match opened(context, campaign, Some(lease.term())) {
+        Ok(opened) => opened,
+        Err(error) => {
+            held::give_back(context, &lease).await;
+            return Err(error);
+        }
+    };
     let remote = match provider.remote() {
         Some(_) => store::remote::load(context.store, campaign.number, &settings.name).await?,
         None => None,

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Postgres, Transaction};
 
 use super::action::action;
-use super::forecast::Waiting;
+use super::forecast::{Due, Mails, Waiting};
 use super::remote::Look;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard};
@@ -164,7 +164,21 @@ impl<'a> Planner<'a> {
         let mails = self.manifest.project.mails(campaign).is_some();
         let handed = campaigns::handed(&mut self.transaction, campaign.number, start, mails).await?;
         let read = self.try_read(async |connection| diff::waiting(connection, &question).await).await?;
-        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains }))
+        let mails = self.mails(campaign).await?;
+        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains, mails }))
+    }
+
+    /// The mails that are due, now or later, and who sends them; where we send them ourselves.
+    async fn mails(&mut self, campaign: &Campaign) -> Result<Option<Mails>, ReconcileError> {
+        let provider = self.manifest.project.providers.get(&campaign.provider);
+        let Some(smtp) = provider.and_then(|provider| provider.kind.smtp()) else { return Ok(None) };
+        let due = campaigns::mails_due(&mut self.transaction, campaign.number).await?;
+        let names: Vec<&str> = smtp.senders.iter().map(|sender| sender.name.as_str()).collect();
+        let firsts = campaigns::first_mails(&mut self.transaction, &names).await?;
+        let due = due.into_iter().map(|(step, at, contacts)| Due { step: step as u16, at, contacts });
+        let first = |name: &str| firsts.iter().find(|(sender, _)| sender == name).map(|(_, at)| *at);
+        let senders = smtp.senders.iter().map(|sender| (sender.clone(), first(&sender.name)));
+        Ok(Some(Mails { due: due.collect(), senders: senders.collect() }))
     }
 
     /// Campaigns that the database knows and no file declares.

@@ -75,6 +75,11 @@ fn item(push: Claimed) -> Item {
 fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
     let (state, answer, doubted) = match presence {
         Presence::Here => (PushState::Accepted, "found at the provider", Some(false)),
+        // What a frozen process or a slow network still holds may yet arrive: should a stop come first, the provider
+        // is taken to hold the contact.
+        Presence::NotHere if action == ActionKind::Enroll => {
+            (PushState::Retry, "not found at the provider", Some(true))
+        }
         Presence::NotHere => (PushState::Retry, "not found at the provider", Some(false)),
         Presence::SendAgain => (PushState::Retry, "sent again under its key", Some(true)),
         Presence::Unknown => (PushState::InDoubt, "the provider cannot tell", Some(true)),
@@ -120,6 +125,7 @@ async fn settle_one(
     let Some(push) = adopted.first().filter(|push| push.key == key) else { return Ok(false) };
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
     let mut outcome = judge(key, push.action, presence);
+    outcome.doubted = Some(false);
     outcome.answer =
         Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
     let mails = context.manifest.project.mails(campaign).is_some();

@@ -55,7 +55,7 @@ impl Candidate {
     /// What a look-up says of an item that is there, and of one that is not.
     const fn presences(&self) -> [Presence; 2] {
         match self.kind {
-            Kind::File | Kind::LookedUp => [Presence::Here, Presence::NotHere],
+            Kind::File | Kind::LookedUp | Kind::Smartlead => [Presence::Here, Presence::NotHere],
             Kind::Deduping => [Presence::SendAgain, Presence::SendAgain],
             Kind::Blind => [Presence::Unknown, Presence::Unknown],
         }

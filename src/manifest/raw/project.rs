@@ -140,6 +140,9 @@ pub(in crate::manifest) struct RawSmartlead {
     /// A reference to what webhooks are signed with. Without it webhooks are refused.
     #[schemars(schema_with = "schema::secret")]
     pub webhook_secret: Option<String>,
+    /// Where Smartlead reaches this daemon: `https://HOST/hooks/NAME-OF-THE-PROVIDER`. Each campaign is given a webhook
+    /// there; without it none is made. Needs `webhook_secret`. No secret: plans show it.
+    pub webhook_url: Option<String>,
 }
 
 /// What campaigns take over unless they say otherwise.

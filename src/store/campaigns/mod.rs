@@ -53,6 +53,39 @@ pub async fn handed(
     .map_err(StoreError::on("count what was handed over today"))
 }
 
+/// When the next mails of the campaign's contacts are due, to the hour: the mail before, when, how many.
+pub async fn mails_due(
+    connection: &mut PgConnection,
+    number: i32,
+) -> Result<Vec<(i16, DateTime<Utc>, i64)>, StoreError> {
+    sql::query_as(
+        "select step, date_trunc('hour', next_at) as at, count(*)
+         from outreach.enrollments
+         where campaign_number = $1 and live and next_at is not null and step is not null
+         group by 1, 2
+         order by 2, 1",
+    )
+    .bind(number)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::on("count the mails that are due"))
+}
+
+/// When each of the mailboxes sent its first mail; those that have sent none are left out.
+pub async fn first_mails(
+    connection: &mut PgConnection,
+    senders: &[&str],
+) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+    sql::query_as(
+        "select sender, min(handed_at) from outreach.mails
+         where sender = any ($1) and handed_at is not null group by sender",
+    )
+    .bind(senders)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::on("look up the first mails"))
+}
+
 /// The provider that still holds contacts of the campaign, if it is not the one that is declared now.
 pub async fn left_at(
     connection: &mut PgConnection,

@@ -4,12 +4,14 @@ pub(crate) mod bouncer;
 pub(crate) mod db;
 pub(crate) mod dice;
 pub(crate) mod generate;
+pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
 pub(crate) mod smartlead;
+pub(crate) mod smtp;
 pub(crate) mod world;
 
 use std::os::unix::fs::PermissionsExt;
