@@ -47,6 +47,9 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     }
     project.http = raw.http.and_then(|raw| http::check(findings, &raw));
     project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
+    if let Some(raw) = &raw.replies {
+        project.replies = mail::replies(findings, raw);
+    }
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
         if let Some(settings) = provider(findings, &pointer, name, value, &project.mailboxes, &raw.mailboxes)

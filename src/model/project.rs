@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::campaign::{Campaign, Safety};
 use super::duration::Span;
 use super::http::HttpSettings;
-use super::mail::{Mailbox, SmtpSettings};
+use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -133,6 +133,7 @@ pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub mailboxes: BTreeMap<String, Mailbox>,
+    pub replies: ReplySettings,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
@@ -154,6 +155,7 @@ impl Default for Project {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
+            replies: ReplySettings::default(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             http: None,

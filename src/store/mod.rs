@@ -30,6 +30,7 @@ pub mod pauses;
 pub mod pushes;
 pub mod rates;
 pub mod remote;
+pub mod replies;
 pub mod segment;
 pub mod sql;
 pub mod status;

@@ -7,6 +7,7 @@ pub(crate) mod generate;
 pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;
+pub(crate) mod office;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
