@@ -29,6 +29,7 @@ mod session;
 mod simulate;
 mod status;
 mod suppress;
+mod token;
 mod validate;
 
 use std::path::PathBuf;
@@ -149,6 +150,8 @@ enum Command {
     Preview(mail::preview::Arguments),
     /// Send a campaign's mails to oneself. Records nothing.
     Test(mail::test::Arguments),
+    /// Make a token for the dashboard and the API.
+    Token(token::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -256,6 +259,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Classify(arguments) => classify::run(globals, &arguments),
         Command::Preview(arguments) => mail::preview::run(globals, &arguments).await,
         Command::Test(arguments) => mail::test::run(globals, &arguments).await,
+        Command::Token(arguments) => token::run(&arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

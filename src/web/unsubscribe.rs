@@ -8,25 +8,25 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tracing::warn;
 
-use super::Hooks;
+use super::Shared;
 use crate::reconcile;
 
 /// `List-Unsubscribe=One-Click`, as a form or in parts.
 const MOST_BYTES: usize = 16 * 1024;
 
-pub(super) fn router() -> Router<Arc<Hooks>> {
+pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/u/{token}", get(ask).post(act)).layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
-async fn ask(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>, headers: HeaderMap) -> Response {
-    let Some(manifest) = hooks.manifest().await else { return page(&headers, Page::Later) };
-    match reconcile::mail_of(&hooks.context(&manifest), &token) {
+async fn ask(State(shared): State<Arc<Shared>>, Path(token): Path<String>, headers: HeaderMap) -> Response {
+    let manifest = shared.files.declared().await.manifest;
+    match reconcile::mail_of(&shared.context(&manifest), &token) {
         Ok(Some(_)) => page(&headers, Page::Ask),
         Ok(None) => page(&headers, Page::Stranger),
         Err(error) => {
@@ -38,13 +38,13 @@ async fn ask(State(hooks): State<Arc<Hooks>>, Path(token): Path<String>, headers
 
 /// What stands in the body does not matter: nobody posts here by chance.
 async fn act(
-    State(hooks): State<Arc<Hooks>>,
+    State(shared): State<Arc<Shared>>,
     Path(token): Path<String>,
     headers: HeaderMap,
     _body: Bytes,
 ) -> Response {
-    let Some(manifest) = hooks.manifest().await else { return page(&headers, Page::Later) };
-    match reconcile::unsubscribe(&hooks.context(&manifest), &token).await {
+    let manifest = shared.files.declared().await.manifest;
+    match reconcile::unsubscribe(&shared.context(&manifest), &token).await {
         Ok(true) => page(&headers, Page::Done),
         Ok(false) => page(&headers, Page::Stranger),
         Err(error) => {
@@ -109,20 +109,12 @@ fn page(headers: &HeaderMap, page: Page) -> Response {
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{heading}</title>\n\
          <main>\n<h1>{heading}</h1>\n<p>{text}</p>\n{form}</main>\n</html>\n"
     );
-    let said = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CACHE_CONTROL, "no-store"),
-        (
-            HeaderName::from_static("content-security-policy"),
-            "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-        ),
-        // The link is the token: it goes nowhere else.
-        (HeaderName::from_static("referrer-policy"), "no-referrer"),
-        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
-        (HeaderName::from_static("x-content-type-options"), "nosniff"),
-    ];
     let mut response = (page.status(), html).into_response();
-    for (name, value) in said {
+    // The link is the token: no search engine keeps it.
+    for (name, value) in [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
+    ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
