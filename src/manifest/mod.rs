@@ -11,6 +11,7 @@ mod diagnostic;
 mod digest;
 mod files;
 mod finding;
+mod http;
 mod literal;
 mod mail;
 mod names;
@@ -73,6 +74,11 @@ impl Manifest {
             }
         }
         self
+    }
+
+    /// The text of a file as it was read.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.iter().find(|source| source.path == file).map(|source| source.text.as_str())
     }
 
     /// An error found later, such as by the database, at its place in the file.

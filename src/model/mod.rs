@@ -6,10 +6,12 @@ mod address;
 mod campaign;
 mod catalog;
 mod clock;
+mod comparison;
 mod condition;
 mod duration;
 mod health;
 mod holes;
+mod http;
 mod mail;
 mod plan;
 mod project;
@@ -36,10 +38,12 @@ pub use catalog::{
     WRITABLE_FIELDS, field,
 };
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use comparison::{CampaignComparison, Cause, Comparison, Declared, Movement, Mover, Way};
 pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;
 pub use holes::fill_holes;
+pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
     Unsubscribe,

@@ -1,7 +1,6 @@
 //! The project file: where the database is, which providers there are, and what holds for every campaign.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use super::campaign::{Campaign, Safety};
 use super::duration::Span;
+use super::http::HttpSettings;
 use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
@@ -137,7 +137,7 @@ pub struct Project {
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
-    pub listen: Option<SocketAddr>,
+    pub http: Option<HttpSettings>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -158,7 +158,7 @@ impl Default for Project {
             replies: ReplySettings::default(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
-            listen: None,
+            http: None,
             lease: Duration::from_secs(10),
         }
     }

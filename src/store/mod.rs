@@ -3,6 +3,8 @@
 //! Works behind a pooler in transaction mode, so nothing here may rely on the state of a session: no named
 //! statements, no session locks, no `SET` without `LOCAL`, no start-up options, no `LISTEN`. Never prints a password.
 
+pub mod accounts;
+pub mod approvals;
 pub mod audit;
 mod binds;
 pub mod campaigns;
@@ -12,10 +14,12 @@ pub mod contacts;
 pub mod daemons;
 pub mod diff;
 pub mod embedded;
+pub mod engagement;
 mod error;
 pub mod events;
 mod executor;
 pub mod feedback;
+pub mod figures;
 pub mod history;
 pub mod import;
 mod leases;
@@ -31,6 +35,7 @@ pub mod segment;
 pub mod sql;
 pub mod status;
 pub mod suppressions;
+pub mod timeline;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -108,6 +113,14 @@ impl Store {
     /// Begins a transaction.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin().await
+    }
+
+    /// Begins a transaction whose statements look rows up by key. On a table that has just grown, and of which
+    /// there are no statistics yet, the planner would rather read it all, once for each batch.
+    pub(crate) async fn begin_by_key(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sql::query("set local enable_seqscan = off").execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
     /// Closes every connection, so that a private server can stop without cutting one off.

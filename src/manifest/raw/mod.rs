@@ -5,6 +5,7 @@
 //! doc comments are what editors show to operators.
 
 mod campaign;
+mod http;
 mod mail;
 mod project;
 mod segment;
@@ -12,6 +13,7 @@ mod segment;
 pub(super) use campaign::{
     RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
 };
+pub(super) use http::{RawHttp, RawToken};
 pub(super) use mail::{
     RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
 };

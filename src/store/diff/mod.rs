@@ -9,11 +9,13 @@ mod columns;
 mod follow_ups;
 mod ranked;
 mod report;
+mod sides;
 mod steps;
 mod tails;
 
 pub use columns::{is_address, is_unset, normalized, sequence_hash};
 pub use report::{ActionRow, Report, Verdict};
+pub use sides::{Moved, Side, add_side, add_undeclared, create_sides, forget_wanted, moved, updated};
 
 use std::collections::BTreeMap;
 
