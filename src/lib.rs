@@ -28,7 +28,7 @@
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
 //! | [`simulate`] | 2 | local stand-ins for providers, for rehearsals and tests | know the client |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
-//! | [`intake`] | 3 | imports | guess at a cell, lose a row |
+//! | [`intake`] | 3 | imports; what is bought: enrichment, drafts | guess at a cell, lose a row, buy an answer twice |
 //! | [`daemon`] | 4 | the loop: files, time and signals wake it; looks, then passes | keep anything that must survive |
 //! | [`web`] | 4 | whether the process is alive and ready | tell of contacts |
 //! | [`cli`] | 5 | a file a command | decide anything |

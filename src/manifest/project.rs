@@ -11,7 +11,7 @@ use super::diagnostic::suggestion;
 use super::finding::Findings;
 use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
 use super::yaml::child;
-use super::{campaign, names, shape, timing};
+use super::{campaign, drafting, enrichment, names, shape, timing};
 use crate::model::{
     DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span,
 };
@@ -42,6 +42,8 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     if let Some(raw) = raw.daemon {
         project.daemon = daemon(findings, &raw);
     }
+    project.enrichment = raw.enrichment.and_then(|raw| enrichment::check(findings, &raw));
+    project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
     project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
@@ -93,7 +95,7 @@ fn listen(findings: &mut Findings<'_>, text: Option<&str>) -> Option<SocketAddr>
 }
 
 /// A reference; a literal is refused and never repeated.
-fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
+pub(super) fn secret(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SecretRef> {
     let reference = SecretRef::parse(text);
     if reference.is_none() {
         findings.error(pointer, "literal-secret", "a secret never stands in a file").advise(
@@ -234,7 +236,7 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
 }
 
 /// `https://`, or `http://` on this machine, or a reference that is checked when it is used.
-fn endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+pub(super) fn endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
     if matches!(SecretRef::parse(text), Some(SecretRef::Env(_))) {
         return Some(text.to_owned());
     }

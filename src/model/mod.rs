@@ -7,7 +7,9 @@ mod campaign;
 mod catalog;
 mod clock;
 mod condition;
+mod draft;
 mod duration;
+mod enrichment;
 mod health;
 mod holes;
 mod plan;
@@ -34,7 +36,9 @@ pub use catalog::{
 };
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use condition::{Condition, ConditionKind};
+pub use draft::{Draft, DraftingSettings, Language, Review};
 pub use duration::{Span, SpanUnit};
+pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_special_domain, web_domain};
 pub use health::Health;
 pub use holes::fill_holes;
 pub use plan::{
@@ -48,7 +52,7 @@ pub use secret::SecretRef;
 pub use segment::{Example, Expect, Order, Segment};
 pub use sql_clause::{SqlClauseError, check_sql};
 pub use stop::Stop;
-pub use template::{Template, TemplateError};
+pub use template::{FENCE, Template, TemplateError};
 pub use text::printable;
 pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

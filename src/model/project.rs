@@ -9,7 +9,9 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::campaign::Safety;
+use super::draft::DraftingSettings;
 use super::duration::Span;
+use super::enrichment::EnrichmentSettings;
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -121,6 +123,12 @@ pub struct Project {
     pub providers: BTreeMap<String, ProviderSettings>,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
+    /// What contacts are looked up with; left out where nothing is declared, so that digests stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrichment: Option<EnrichmentSettings>,
+    /// What drafts fields; left out likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drafting: Option<DraftingSettings>,
     /// Where the daemon answers HTTP; `None` is nowhere.
     pub listen: Option<SocketAddr>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
@@ -134,6 +142,8 @@ impl Default for Project {
             providers: BTreeMap::new(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
+            enrichment: None,
+            drafting: None,
             listen: None,
             lease: Duration::from_secs(10),
         }

@@ -16,6 +16,7 @@ mod guard;
 mod held;
 mod names;
 pub mod need;
+mod notes;
 mod paced;
 mod plan;
 mod push;

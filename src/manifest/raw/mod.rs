@@ -5,9 +5,13 @@
 //! doc comments are what editors show to operators.
 
 mod campaign;
+mod drafting;
+mod enrichment;
 mod project;
 mod segment;
 
 pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawRemote, RawSchedule, RawStep, RawWindow};
+pub(super) use drafting::{RawDraft, RawDrafting};
+pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use outreachd::manifest::{self, Manifest};
 use outreachd::model::{
     ActionKind, Campaign, FieldRef, FieldSource, Limits, Membership, OnLeave, Op, Order, OutreachType, Ramp,
-    Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack,
+    Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack, normalize_address,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -86,6 +86,7 @@ fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
         overlap: bytes[5] % 2 == 1,
         holdout: pick([0, 0, 2500], bytes[6]),
         cooldown: pick([None, None, Some(days(0)), Some(days(2))], bytes[7]),
+        verified: pick([None, Some(days(2)), None, None], bytes[18]),
         company_cap: pick([None, None, Some(1), Some(3)], bytes[8]),
         schedule: None,
         timezone: pick(
@@ -170,6 +171,28 @@ fn email(index: usize, byte: u8) -> Option<String> {
     })
 }
 
+/// What is known of an address: nothing, or that it was alive now or three days ago, or dead.
+fn verified(email: Option<&str>, byte: u8, now: DateTime<Utc>) -> Option<(String, bool, DateTime<Utc>)> {
+    let address = normalize_address(email?);
+    let at = now - TimeDelta::hours(pick([0, 0, 72, 1], byte));
+    (byte % 4 > 0).then_some((address, byte % 4 < 3, at))
+}
+
+/// The statement that writes it down.
+fn verification(key: Uuid, person: &Person) -> String {
+    let Some((address, alive, at)) = &person.verified else { return String::new() };
+    format!(
+        ";
+         insert into outreach.verifications (employee_id, email, status, source, checked_at)
+         values ('{key}', {}, '{}', 'test', '{}')
+         on conflict (employee_id) do update
+         set email = excluded.email, status = excluded.status, checked_at = excluded.checked_at",
+        literal(Some(address)),
+        if *alive { "valid_catch_all" } else { "catch_all" },
+        at.to_rfc3339(),
+    )
+}
+
 fn text(from: [Option<&str>; 4], byte: u8) -> Option<String> {
     pick(from, byte).map(ToOwned::to_owned)
 }
@@ -217,6 +240,7 @@ fn person(index: usize, bytes: &Bytes<12>, companies: usize, start: DateTime<Utc
         replied: bytes[8] % 16 == 15,
         sent: pick([None, None, None, Some(30), Some(100)], bytes[9]).map(|h| start - TimeDelta::hours(h)),
         processing_status: Some("pending".to_owned()),
+        verified: verified(email(index, bytes[1]).as_deref(), bytes[10], start),
         ..Person::default()
     }
 }
@@ -278,7 +302,7 @@ fn add(world: &mut World, index: usize, person: Person) -> String {
         person.bounced,
         person.replied,
         literal(person.sent.map(|sent| sent.to_rfc3339()).as_deref()),
-    );
+    ) + &verification(key, &person);
     world.people.insert(key, person);
     flag(world, key);
     sql
@@ -433,7 +457,15 @@ pub(crate) fn happen(
                 }
             }
         }
-        _ => String::new(),
+        _ => {
+            person.verified = verified(person.email.as_deref(), how, now);
+            match verification(key, person) {
+                sql if sql.is_empty() => {
+                    format!("delete from outreach.verifications where employee_id = '{key}'")
+                }
+                sql => sql,
+            }
+        }
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) struct Person {
     pub(crate) campaign_number: Option<i32>,
     pub(crate) campaign_status: Option<String>,
     pub(crate) processing_status: Option<String>,
+    /// The address that was looked up, whether it was alive, and when.
+    pub(crate) verified: Option<(String, bool, DateTime<Utc>)>,
 }
 
 impl Person {
@@ -184,6 +186,7 @@ impl World {
                     values.extend(reads.iter().map(|from| self.raw(person, from)));
                 }
                 FieldSource::Value(_) => {}
+                FieldSource::Draft(_) => panic!("the model does not know drafts"),
             }
         }
         Source { declared: campaign.fields.clone(), address: person.email.clone(), values }
@@ -200,6 +203,7 @@ impl World {
                     (value, _) => value,
                 },
                 FieldSource::Template { text, .. } => json!(self.fill(text, person)?),
+                FieldSource::Draft(_) => panic!("the model does not know drafts"),
             };
             fields.insert(name.clone(), value);
         }

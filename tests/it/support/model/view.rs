@@ -191,6 +191,7 @@ impl View<'_> {
             (self.in_another(id, &address), Skip::InAnotherCampaign),
             (self.cooling(id, person), Skip::CoolingDown),
             (self.is_held(id, &address), Skip::DuplicateAddress),
+            (!self.is_verified(person), Skip::NotVerified),
         ]
         .into_iter()
         .filter_map(|(holds, skip)| holds.then_some(skip))
@@ -229,6 +230,15 @@ impl View<'_> {
                 .any(|(of, other)| planned.wants(of) && (of == id || other.address() == address))
         });
         enrolled || entering || wanted
+    }
+
+    /// As far as the campaign asks for it: of the address that the contact has now, alive, and lately.
+    fn is_verified(&self, person: &Person) -> bool {
+        self.campaign.verified.is_none_or(|span| {
+            person.verified.as_ref().is_some_and(|(address, alive, at)| {
+                *alive && *address == person.address() && *at >= span.before(self.now)
+            })
+        })
     }
 
     /// The last outreach of any campaign, those of this very pass included.
