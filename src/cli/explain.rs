@@ -133,6 +133,7 @@ fn sentence(verdict: &Verdict, rule: Option<&Tree>) -> String {
             format!("will be withdrawn: {}", words(reason))
         }
         (Some(action), ..) if action == "enroll" => "will be enrolled".to_owned(),
+        (Some(action), ..) if action == "send" => "is enrolled; its next mail is due".to_owned(),
         (Some(_), ..) => "is enrolled; its fields will be updated".to_owned(),
         (None, _, _) if verdict.live => "is enrolled".to_owned(),
         (None, Some(skip), _) => format!("is not enrolled: {}", words(skip)),

@@ -64,9 +64,12 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     Ok(if told { Exit::Done } else { Exit::HeldBack })
 }
 
+/// When a day's first portion leaves, who is new in all of them, and the follow-ups.
+type Cell = (String, i64, i64);
+
 /// A row a day, a column a campaign.
 fn table(outlooks: &[Outlook<'_>]) -> String {
-    let mut days: BTreeMap<NaiveDate, Vec<Option<(String, i64)>>> = BTreeMap::new();
+    let mut days: BTreeMap<NaiveDate, Vec<Option<Cell>>> = BTreeMap::new();
     let mut text = String::new();
     for (column, (campaign, outlook)) in outlooks.iter().enumerate() {
         let portions = match outlook {
@@ -80,8 +83,9 @@ fn table(outlooks: &[Outlook<'_>]) -> String {
             let local = portion.at.with_timezone(&campaign.timezone);
             let row = days.entry(local.date_naive()).or_insert_with(|| vec![None; outlooks.len()]);
             if let Some(cell) = row.get_mut(column) {
-                let (_, enroll) = cell.get_or_insert_with(|| (local.format("%H:%M").to_string(), 0));
+                let (_, enroll, send) = cell.get_or_insert_with(|| (local.format("%H:%M").to_string(), 0, 0));
                 *enroll += portion.enroll;
+                *send += portion.send;
             }
         }
     }
@@ -91,7 +95,8 @@ fn table(outlooks: &[Outlook<'_>]) -> String {
         .into_iter()
         .map(|(day, cells)| {
             let cells = cells.into_iter().map(|cell| match cell {
-                Some((from, enroll)) => format!("{enroll} from {from}"),
+                Some((from, enroll, 0)) => format!("{enroll} from {from}"),
+                Some((from, enroll, send)) => format!("{enroll} and {send} follow-ups from {from}"),
                 None => String::new(),
             });
             std::iter::once(day.format("%a %Y-%m-%d").to_string()).chain(cells).collect()

@@ -12,7 +12,7 @@ use super::output::{BOLD, DIM, paint};
 use super::{Exit, Globals, output};
 use crate::model::SystemClock;
 use crate::simulate::leadmagic;
-use crate::simulate::smartlead::{BASE, Faults, HOOK_SECRET, Options, Rate, Readings, Simulator};
+use crate::simulate::smartlead::{BASE, Faults, HOOK_SECRET, Latency, Options, Rate, Readings, Simulator};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -45,6 +45,9 @@ struct Smartlead {
     /// Request limit: so many in so many seconds.
     #[arg(long, value_name = "N/SECONDS", default_value = "200/60")]
     rate: Rate,
+    /// How long answers take, in milliseconds: `300-800`.
+    #[arg(long, value_name = "MS", default_value = "0")]
+    latency: Latency,
     /// How much faster than ours its clock goes.
     #[arg(long, value_name = "TIMES", default_value_t = 60)]
     speed: u32,
@@ -136,6 +139,7 @@ async fn smartlead(arguments: &Smartlead) -> anyhow::Result<Exit> {
         faults: arguments.faults.clone(),
         seed: arguments.seed,
         rate: arguments.rate,
+        latency: arguments.latency,
         speed: arguments.speed,
         roster_delay: TimeDelta::seconds(i64::from(arguments.roster_delay)),
         readings,

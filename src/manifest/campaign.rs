@@ -6,7 +6,8 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::finding::Findings;
-use super::raw::{RawCampaign, RawRemote, RawSafety};
+use super::raw::{RawCampaign, RawRamp, RawRemote, RawSafety};
+use super::yaml::child;
 use super::{content, names, timing};
 use crate::model::{
     Campaign, Defaults, FieldRef, Limits, Membership, OnDrift, OnLeave, Ramp, RemoteSettings, Safety,
@@ -66,6 +67,7 @@ pub(super) fn check(
         sequence,
         safety: safety(raw.safety, defaults.safety),
         write_back: write_back(&raw.write_back),
+        colleagues: raw.on_reply.and_then(|raw| raw.colleagues).unwrap_or_default(),
         remote,
         file: findings.source().path.clone(),
     })
@@ -147,46 +149,7 @@ fn holdout(findings: &mut Findings<'_>, text: &str) -> Option<u32> {
 }
 
 fn limits(findings: &mut Findings<'_>, raw: &super::raw::RawLimits) -> Limits {
-    let ramp = raw.ramp.as_ref().and_then(|ramp| {
-        let every_days = match &ramp.every {
-            None => 1,
-            Some(text) => {
-                let span = findings.span("/limits/ramp/every", &Value::String(text.clone()))?;
-                match span.unit {
-                    SpanUnit::Day if span.count > 0 => span.count,
-                    SpanUnit::Week if span.count > 0 => span.count.saturating_mul(7),
-                    _ => {
-                        findings
-                            .error("/limits/ramp/every", "bad-value", "a ramp grows by whole days")
-                            .advise("write 1d, 2d, 1w ...");
-                        return None;
-                    }
-                }
-            }
-        };
-        let (start, add) = (ramp.start?, ramp.add?);
-        if add == 0 && raw.per_day.is_none_or(|most| most > start) {
-            findings
-                .warning(
-                    "/limits/ramp/add",
-                    "no-growth",
-                    format!("this ramp stays at {start} a day for ever"),
-                )
-                .advise("write how much it grows, or use `per_day` alone");
-        }
-        if let Some(most) = raw.per_day
-            && most < start
-        {
-            findings
-                .warning(
-                    "/limits/ramp/start",
-                    "no-growth",
-                    format!("the ramp starts above `per_day: {most}`"),
-                )
-                .advise("start lower, or use `per_day` alone");
-        }
-        Some(Ramp { start, add, every_days })
-    });
+    let ramp = raw.ramp.as_ref().and_then(|ramp| self::ramp(findings, "/limits/ramp", ramp, raw.per_day));
     if let (Some(domain), Some(day)) = (raw.per_domain_per_day, raw.per_day)
         && domain > day
     {
@@ -199,6 +162,54 @@ fn limits(findings: &mut Findings<'_>, raw: &super::raw::RawLimits) -> Limits {
             .advise("it never takes effect: lower it or leave it out");
     }
     Limits { per_day: raw.per_day, per_domain_per_day: raw.per_domain_per_day, ramp }
+}
+
+/// A daily limit that grows, beside a fixed one.
+pub(super) fn ramp(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    ramp: &RawRamp,
+    per_day: Option<u32>,
+) -> Option<Ramp> {
+    let every_days = match &ramp.every {
+        None => 1,
+        Some(text) => {
+            let place = child(pointer, "every");
+            let span = findings.span(&place, &Value::String(text.clone()))?;
+            match span.unit {
+                SpanUnit::Day if span.count > 0 => span.count,
+                SpanUnit::Week if span.count > 0 => span.count.saturating_mul(7),
+                _ => {
+                    findings
+                        .error(&place, "bad-value", "a ramp grows by whole days")
+                        .advise("write 1d, 2d, 1w ...");
+                    return None;
+                }
+            }
+        }
+    };
+    let (start, add) = (ramp.start?, ramp.add?);
+    if add == 0 && per_day.is_none_or(|most| most > start) {
+        findings
+            .warning(
+                &child(pointer, "add"),
+                "no-growth",
+                format!("this ramp stays at {start} a day for ever"),
+            )
+            .advise("write how much it grows, or use `per_day` alone");
+    }
+    if let Some(most) = per_day
+        && most < start
+    {
+        findings
+            .warning(
+                &child(pointer, "start"),
+                "no-growth",
+                format!("the ramp starts above `per_day: {most}`"),
+            )
+            .advise("start lower, or use `per_day` alone");
+    }
+    Some(Ramp { start, add, every_days })
 }
 
 pub(super) fn safety(raw: Option<RawSafety>, default: Safety) -> Safety {

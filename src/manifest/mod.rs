@@ -14,6 +14,7 @@ mod enrichment;
 mod files;
 mod finding;
 mod literal;
+mod mail;
 mod names;
 mod operator;
 mod project;

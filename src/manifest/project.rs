@@ -1,5 +1,6 @@
 //! `outreach.yaml` -> [`Project`].
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -9,14 +10,17 @@ use url::{Host, Url};
 
 use super::diagnostic::suggestion;
 use super::finding::Findings;
-use super::raw::{RawDaemon, RawDatabase, RawFile, RawProject, RawSmartlead, RawWebhook};
+use super::raw::{
+    RawDaemon, RawDatabase, RawFile, RawMailbox, RawProject, RawSmartlead, RawSmtp, RawWebhook,
+};
 use super::yaml::child;
-use super::{campaign, drafting, enrichment, names, shape, timing};
+use super::{campaign, drafting, enrichment, mail, names, shape, timing};
 use crate::model::{
-    DaemonSettings, DatabaseSettings, Defaults, Project, ProviderKind, ProviderSettings, SecretRef, Span,
+    DaemonSettings, DatabaseSettings, Defaults, Mailbox, Project, ProviderKind, ProviderSettings, SecretRef,
+    Span,
 };
 
-const KINDS: [&str; 3] = ["file", "webhook", "smartlead"];
+const KINDS: [&str; 4] = ["file", "webhook", "smartlead", "smtp"];
 /// Where Smartlead answers.
 const SMARTLEAD: &str = "https://server.smartlead.ai/api/v1";
 
@@ -45,9 +49,11 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     project.enrichment = raw.enrichment.and_then(|raw| enrichment::check(findings, &raw));
     project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
     project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
+    project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
-        if let Some(settings) = provider(findings, &pointer, name, value) {
+        if let Some(settings) = provider(findings, &pointer, name, value, &project.mailboxes, &raw.mailboxes)
+        {
             project.providers.insert(name.clone(), settings);
         }
     }
@@ -128,6 +134,8 @@ fn provider(
     pointer: &str,
     name: &str,
     value: &Value,
+    mailboxes: &BTreeMap<String, Mailbox>,
+    declared: &BTreeMap<String, RawMailbox>,
 ) -> Option<ProviderSettings> {
     if !names::is_name(name) {
         findings
@@ -169,6 +177,11 @@ fn provider(
             let batch = raw.batch.unwrap_or(100);
             (smartlead(findings, pointer, &raw)?, batch, None)
         }
+        "smtp" => {
+            let raw: RawSmtp = shape::SMTP.read(findings, pointer, value);
+            // One mail, one conversation: what a stop forbids is asked before each.
+            (mail::smtp(findings, pointer, &raw, mailboxes, declared)?, 1, None)
+        }
         other => {
             findings
                 .error(
@@ -184,7 +197,7 @@ fn provider(
 }
 
 /// A folder below the project's: a manifest must not write elsewhere on the machine.
-fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<PathBuf> {
+pub(super) fn folder(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<PathBuf> {
     let path = Path::new(text);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if text.is_empty() || !inside {
@@ -224,6 +237,17 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
     let key = raw.key.as_deref().and_then(|text| secret(findings, &child(pointer, "key"), text));
     let signed = raw.webhook_secret.as_deref();
     let webhook_secret = signed.map(|text| secret(findings, &child(pointer, "webhook_secret"), text));
+    let told = raw.webhook_url.as_deref();
+    let webhook_url = told.map(|text| public_endpoint(findings, &child(pointer, "webhook_url"), text));
+    if told.is_some() && signed.is_none() {
+        findings
+            .error(
+                &child(pointer, "webhook_url"),
+                "missing-key",
+                "what comes there would be refused: it is not verified",
+            )
+            .advise("declare `webhook_secret`, what Smartlead signs with");
+    }
     Some(ProviderKind::Smartlead {
         url: url?,
         key: key?,
@@ -232,7 +256,19 @@ fn smartlead(findings: &mut Findings<'_>, pointer: &str, raw: &RawSmartlead) -> 
         other_campaigns: raw.other_campaigns.unwrap_or_default(),
         listen_every: listen_every.map_or(Duration::from_mins(5), Span::approximate),
         webhook_secret: webhook_secret.flatten(),
+        webhook_url: webhook_url.flatten(),
     })
+}
+
+/// As an endpoint, and shown in plans.
+fn public_endpoint(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+    if SecretRef::parse(text).is_some() {
+        findings
+            .error(pointer, "bad-url", "a reference hides what plans show")
+            .advise("write the address out: it is no secret, what comes there is verified");
+        return None;
+    }
+    endpoint(findings, pointer, text)
 }
 
 /// `https://`, or `http://` on this machine, or a reference that is checked when it is used.

@@ -5,7 +5,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawSmartlead, RawWebhook};
+use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawSmartlead, RawSmtp, RawWebhook};
 use super::{literal, operator};
 use crate::model::{Entity, FIELDS, Field, Kind, WRITABLE_FIELDS};
 
@@ -179,6 +179,7 @@ pub(super) fn providers(generator: &mut SchemaGenerator) -> Schema {
         RawFile::json_schema(generator),
         RawWebhook::json_schema(generator),
         RawSmartlead::json_schema(generator),
+        RawSmtp::json_schema(generator),
     ];
     json_schema!({
         "type": "object",

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::diagnostic::{closest, suggestion};
 use super::finding::Findings;
-use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawSmartlead, RawWebhook};
+use super::raw::{RawCampaign, RawField, RawFile, RawProject, RawSegment, RawSmartlead, RawSmtp, RawWebhook};
 use super::schema;
 use super::yaml::child;
 
@@ -27,6 +27,7 @@ pub(super) static CAMPAIGN: LazyLock<Shape> =
 pub(super) static FIELD: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawField>(&[]));
 pub(super) static FILE: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawFile>(&[]));
 pub(super) static WEBHOOK: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawWebhook>(&[]));
+pub(super) static SMTP: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawSmtp>(&[]));
 pub(super) static SMARTLEAD: LazyLock<Shape> = LazyLock::new(|| Shape::of::<RawSmartlead>(&[]));
 
 /// A compiled schema, without the parts of a document that are read by hand, with better words.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::catalog::FieldRef;
 use super::draft::Draft;
 use super::duration::Span;
+use super::mail::Colleagues;
 use super::remote::RemoteSettings;
 
 /// Becomes `employees.outreach_type`.
@@ -103,6 +104,18 @@ pub struct Ramp {
     pub every_days: u32,
 }
 
+impl Ramp {
+    /// The lower of a fixed limit and a growing one on the `day`-th day.
+    pub fn limit(fixed: Option<u32>, ramp: Option<Self>, day: u32) -> Option<u32> {
+        let ramped =
+            ramp.map(|ramp| ramp.start.saturating_add(ramp.add.saturating_mul(day / ramp.every_days.max(1))));
+        match (fixed, ramped) {
+            (Some(fixed), Some(ramped)) => Some(fixed.min(ramped)),
+            (fixed, ramped) => fixed.or(ramped),
+        }
+    }
+}
+
 /// How much may be handed over. `None` is no limit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
@@ -114,13 +127,7 @@ pub struct Limits {
 impl Limits {
     /// The limit of the campaign's `day`-th day (0 is the day of its first enrollment).
     pub fn on_day(&self, day: u32) -> Option<u32> {
-        let ramped = self
-            .ramp
-            .map(|ramp| ramp.start.saturating_add(ramp.add.saturating_mul(day / ramp.every_days.max(1))));
-        match (self.per_day, ramped) {
-            (Some(fixed), Some(ramped)) => Some(fixed.min(ramped)),
-            (fixed, ramped) => fixed.or(ramped),
-        }
+        Ramp::limit(self.per_day, self.ramp, day)
     }
 }
 
@@ -212,6 +219,8 @@ pub struct Campaign {
     pub sequence: Vec<SequenceStep>,
     pub safety: Safety,
     pub write_back: Vec<WriteBack>,
+    /// What the colleagues of somebody who answers are spared.
+    pub colleagues: Colleagues,
     /// Settings of the campaign at its provider, where any are declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteSettings>,

@@ -12,6 +12,7 @@ mod duration;
 mod enrichment;
 mod health;
 mod holes;
+mod mail;
 mod plan;
 mod project;
 mod remote;
@@ -21,8 +22,10 @@ mod segment;
 mod sql_clause;
 mod stop;
 mod template;
+mod term;
 mod text;
 mod timing;
+pub mod token;
 mod verdict;
 
 pub use address::{domain_of, is_address, normalize_address};
@@ -41,6 +44,9 @@ pub use duration::{Span, SpanUnit};
 pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_special_domain, web_domain};
 pub use health::Health;
 pub use holes::fill_holes;
+pub use mail::{
+    Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, SenderLimits, SmtpSettings, Unsubscribe,
+};
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,
@@ -53,6 +59,7 @@ pub use segment::{Example, Expect, Order, Segment};
 pub use sql_clause::{SqlClauseError, check_sql};
 pub use stop::Stop;
 pub use template::{FENCE, Template, TemplateError};
+pub use term::Term;
 pub use text::printable;
 pub use timing::Tick;
 pub use verdict::{PushKey, PushState, Verdict};

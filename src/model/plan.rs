@@ -21,16 +21,19 @@ pub enum ActionKind {
     Enroll,
     Update,
     Withdraw,
+    /// The next mail of the sequence, where we send each one ourselves.
+    Send,
 }
 
 impl ActionKind {
-    pub const ALL: [Self; 3] = [Self::Enroll, Self::Update, Self::Withdraw];
+    pub const ALL: [Self; 4] = [Self::Enroll, Self::Update, Self::Withdraw, Self::Send];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Enroll => "enroll",
             Self::Update => "update",
             Self::Withdraw => "withdraw",
+            Self::Send => "send",
         }
     }
 
@@ -91,6 +94,7 @@ reasons! {
         CoolingDown => "cooling_down", "cooling down";
         /// Another row with the same address is in, or comes first.
         DuplicateAddress => "duplicate_address", "same address as another contact";
+        ColleagueReplied => "colleague_replied", "a colleague has answered";
         /// Enrichment has not found the address alive within the time that the campaign wants.
         NotVerified => "not_verified", "address not verified";
         NoDraft => "no_draft", "a field is not drafted yet";
@@ -212,6 +216,9 @@ pub struct CampaignPlan {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
+    /// Mails of sequences that are due, beside those of enrollments, where we send each one ourselves.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub send: i64,
     /// Of the withdrawals, those that nothing may delay.
     pub stops: i64,
     pub keep: i64,
@@ -237,7 +244,11 @@ impl CampaignPlan {
 
     /// Actions, and settings to be written at the provider.
     pub fn changes(&self) -> i64 {
-        self.enroll + self.update + self.withdraw + self.remote.as_ref().map_or(0, RemotePlan::writes)
+        self.enroll
+            + self.update
+            + self.withdraw
+            + self.send
+            + self.remote.as_ref().map_or(0, RemotePlan::writes)
     }
 }
 
@@ -251,12 +262,19 @@ pub struct Orphan {
     pub open: i64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+const fn is_zero(n: &i64) -> bool {
+    *n == 0
+}
+
 /// Sums over all campaigns.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub send: i64,
     pub keep: i64,
     /// Number of campaigns held back.
     pub blocked: i64,

@@ -8,10 +8,11 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::campaign::Safety;
+use super::campaign::{Campaign, Safety};
 use super::draft::DraftingSettings;
 use super::duration::Span;
 use super::enrichment::EnrichmentSettings;
+use super::mail::{Mailbox, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -52,13 +53,25 @@ pub enum ProviderKind {
         listen_every: Duration,
         /// What its webhooks are signed with.
         webhook_secret: Option<SecretRef>,
+        /// Where its webhooks are to go: each campaign gets one. None is made without it.
+        webhook_url: Option<String>,
     },
+    /// Mails that we send ourselves.
+    Smtp(Box<SmtpSettings>),
 }
 
 impl ProviderKind {
     /// Whether the provider keeps campaigns of its own, which are read and written.
     pub const fn keeps_campaigns(&self) -> bool {
         matches!(self, Self::Smartlead { .. })
+    }
+
+    /// The settings of sending, where we send each mail of a sequence ourselves.
+    pub fn smtp(&self) -> Option<&SmtpSettings> {
+        match self {
+            Self::Smtp(settings) => Some(settings),
+            _ => None,
+        }
     }
 }
 
@@ -121,6 +134,7 @@ impl Default for Defaults {
 pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
+    pub mailboxes: BTreeMap<String, Mailbox>,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// What contacts are looked up with; left out where nothing is declared, so that digests stay.
@@ -135,11 +149,19 @@ pub struct Project {
     pub lease: Duration,
 }
 
+impl Project {
+    /// Mails of the campaign's sequence, where we send each one ourselves.
+    pub fn mails(&self, campaign: &Campaign) -> Option<u16> {
+        self.providers.get(&campaign.provider)?.kind.smtp().map(|_| campaign.sequence.len() as u16)
+    }
+}
+
 impl Default for Project {
     fn default() -> Self {
         Self {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
+            mailboxes: BTreeMap::new(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             enrichment: None,

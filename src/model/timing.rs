@@ -11,6 +11,7 @@ use croner::Cron;
 use sha2::{Digest as _, Sha256};
 
 use super::campaign::{Campaign, CatchUp, Schedule, Window};
+use super::mail::Mailbox;
 
 /// A window that opens on one day of the year is found within this many days, leap days included.
 const DAYS_AHEAD: i64 = 8 * 366;
@@ -137,15 +138,40 @@ impl Campaign {
 
     /// Start of the local day after that of an instant.
     pub fn next_day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        let tomorrow = at.with_timezone(&self.timezone).date_naive() + TimeDelta::days(1);
-        day_start(self.timezone, tomorrow).unwrap_or(at + TimeDelta::days(1))
+        next_day_start(self.timezone, at)
     }
 
     /// Whole local days from one instant to another; never negative.
     pub fn days_between(&self, first: DateTime<Utc>, at: DateTime<Utc>) -> u32 {
-        let day = |instant: DateTime<Utc>| instant.with_timezone(&self.timezone).date_naive();
-        (day(at) - day(first)).num_days().max(0) as u32
+        days_between(self.timezone, first, at)
     }
+}
+
+impl Mailbox {
+    /// Start of the local day that an instant falls on.
+    pub fn day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        day_start(self.timezone, at.with_timezone(&self.timezone).date_naive()).unwrap_or(at)
+    }
+
+    /// Start of the local day after that of an instant.
+    pub fn next_day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        next_day_start(self.timezone, at)
+    }
+
+    /// Whole local days from one instant to another; never negative.
+    pub fn days_between(&self, first: DateTime<Utc>, at: DateTime<Utc>) -> u32 {
+        days_between(self.timezone, first, at)
+    }
+}
+
+fn next_day_start(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    let tomorrow = at.with_timezone(&zone).date_naive() + TimeDelta::days(1);
+    day_start(zone, tomorrow).unwrap_or(at + TimeDelta::days(1))
+}
+
+fn days_between(zone: Tz, first: DateTime<Utc>, at: DateTime<Utc>) -> u32 {
+    let day = |instant: DateTime<Utc>| instant.with_timezone(&zone).date_naive();
+    (day(at) - day(first)).num_days().max(0) as u32
 }
 
 fn day_start(zone: Tz, day: NaiveDate) -> Option<DateTime<Utc>> {

@@ -12,6 +12,8 @@ pub enum Verdict {
     Accepted,
     /// The provider will not take it; the row is parked with the reason.
     Refused(String),
+    /// Refused because the address itself is dead, whoever writes to it.
+    Bounced(String),
     /// Surely not done; try again, not before the given time has passed.
     Retry { after: Option<Duration>, reason: String },
     /// The provider account or its settings are at fault; nothing was done and nothing else will be.

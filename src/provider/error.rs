@@ -25,6 +25,16 @@ pub enum ProviderError {
     Url,
     #[error(transparent)]
     Call(#[from] CallError),
+    #[error("could not read the certificates in {path}; they are written in PEM")]
+    Certificates { path: String, source: rustls::pki_types::pem::Error },
+    #[error(
+        "could not set up TLS for the mail server; without `ca` the machine's own authorities are needed"
+    )]
+    Tls(#[source] rustls::Error),
+    #[error("the DKIM key cannot be used: {0}")]
+    SigningKey(&'static str),
+    #[error("could not look into the folder of sent mails: {0}")]
+    SentFolder(String),
     #[error("could not read or write the outbox file {path}")]
     File { path: String, source: std::io::Error },
 }

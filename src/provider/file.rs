@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::last_look::{HELD_BACK, LastLook};
 use super::{Answer, Destination, Item, Presence, Provider, ProviderError};
 use crate::model::{ActionKind, Clock, Verdict};
 
@@ -34,11 +35,12 @@ struct Line<'a> {
 pub(super) struct FileProvider<'c> {
     dir: PathBuf,
     clock: &'c dyn Clock,
+    look: LastLook,
 }
 
 impl<'c> FileProvider<'c> {
-    pub(super) fn new(dir: PathBuf, clock: &'c dyn Clock) -> Self {
-        Self { dir, clock }
+    pub(super) fn new(dir: PathBuf, clock: &'c dyn Clock, look: LastLook) -> Self {
+        Self { dir, clock, look }
     }
 
     /// Named by number, which is the campaign's identity: a renamed campaign goes on in its file.
@@ -149,6 +151,10 @@ fn cut_torn_line(file: &mut File) -> io::Result<u64> {
 impl Provider for FileProvider<'_> {
     fn perform<'a>(&'a self, to: &'a Destination, items: &'a [Item]) -> BoxFuture<'a, Answer> {
         let answer = match self.open(to) {
+            // The file's lock may have been waited for.
+            Ok(_) if self.look.is_too_late() => {
+                Answer::Whole(Verdict::Retry { after: None, reason: HELD_BACK.to_owned() })
+            }
             Ok((file, end)) => match self.append(file, end, to, items) {
                 Ok(()) => Answer::Items(vec![Verdict::Accepted; items.len()]),
                 // Whether the lines reached the disk is for the look-up to say.

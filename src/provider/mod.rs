@@ -6,11 +6,14 @@
 pub mod chat;
 mod error;
 mod file;
+mod last_look;
 pub mod leadmagic;
 mod pace;
 mod remote;
 mod secret;
+mod sent;
 mod smartlead;
+mod smtp;
 mod webhook;
 
 use std::path::Path;
@@ -21,18 +24,21 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::model::{
-    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, Verdict, WithdrawReason, Withdrawal,
+    ActionKind, Clock, ProviderKind, ProviderSettings, PushKey, SmtpSettings, Term, Verdict, WithdrawReason,
+    Withdrawal,
 };
 
 /// Headers of a webhook.
 pub use reqwest::header::HeaderMap as Headers;
 
 pub use error::{CallError, ProviderError};
+use last_look::LastLook;
 pub use pace::{Pace, Unpaced};
 pub use remote::{
     Feed, Member, MemberState, News, NewsKind, Page, Remote, RemoteState, RemoteValues, STATUS,
 };
 pub use secret::resolve as resolve_secret;
+pub use sent::{SentFolder, Unseen};
 pub use smartlead::webhook::{WebhookError, WebhookNews};
 
 /// One action as a provider gets it, its fields rendered.
@@ -46,6 +52,35 @@ pub struct Item {
     pub reason: Option<WithdrawReason>,
     /// The provider's own name for the contact, where one was learnt.
     pub held: Option<String>,
+    /// The mail to send, where we send each one ourselves; absent from an update and a withdrawal.
+    pub mail: Option<Mail>,
+}
+
+/// One mail of a sequence, rendered for one contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// From 1.
+    pub step: u16,
+    /// Name of the mailbox that it is from.
+    pub sender: String,
+    /// Without angle brackets; the same when the mail is tried again.
+    pub message_id: String,
+    /// Of the return path.
+    pub return_token: String,
+    pub unsubscribe_token: String,
+    pub subject: String,
+    pub text: String,
+    pub html: Option<String>,
+    /// Message-IDs of the mails before it in the sequence, oldest first.
+    pub thread: Vec<String>,
+}
+
+/// A mailbox that cannot send for now, for a reason that says nothing about any contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SenderFault {
+    pub mailbox: String,
+    pub pause: Duration,
+    pub reason: String,
 }
 
 impl Item {
@@ -125,6 +160,11 @@ pub trait Provider: Send + Sync {
         Vec::new()
     }
 
+    /// Mailboxes that turned out unable to send since this was last asked.
+    fn sender_faults(&self) -> Vec<SenderFault> {
+        Vec::new()
+    }
+
     /// The campaigns that it keeps, if it does.
     fn remote(&self) -> Option<&dyn Remote> {
         None
@@ -140,18 +180,22 @@ pub fn open<'c>(
     root: &Path,
     clock: &'c dyn Clock,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
-    open_paced(settings, root, clock, Box::new(Unpaced::default()))
+    open_until(settings, root, clock, Box::new(Unpaced::default()), None, Box::new(Unseen))
 }
 
-/// Opens a declared provider whose calls keep to a budget.
-pub fn open_paced<'c>(
+/// Opens a declared provider whose calls keep to a budget, where it asks for one itself, and go out until a term is over.
+/// `sent` is asked what has left, where it cannot be told otherwise.
+pub fn open_until<'c>(
     settings: &ProviderSettings,
     root: &Path,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    until: Option<Term>,
+    sent: Box<dyn SentFolder + 'c>,
 ) -> Result<Box<dyn Provider + 'c>, ProviderError> {
+    let look = LastLook::new(until);
     Ok(match &settings.kind {
-        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock)),
+        ProviderKind::File { dir } => Box::new(file::FileProvider::new(root.join(dir), clock, look)),
         ProviderKind::Webhook { url, secret, idempotent, look_up, timeout } => {
             Box::new(webhook::WebhookProvider::new(
                 webhook::Settings {
@@ -162,19 +206,39 @@ pub fn open_paced<'c>(
                     timeout: *timeout,
                 },
                 clock,
+                look,
             )?)
         }
-        ProviderKind::Smartlead { url, key, timeout, other_campaigns, .. } => {
+        ProviderKind::Smartlead { url, key, timeout, other_campaigns, per_minute, webhook_url, .. } => {
             let client = smartlead::Client::new(
                 &resolve_secret::text(url)?,
                 resolve_secret::reference(key, root)?,
                 *timeout,
                 clock,
                 pace,
+                look,
             )?;
-            Box::new(smartlead::SmartleadProvider::new(client, settings.batch, *other_campaigns))
+            let settings = smartlead::Settings {
+                batch: settings.batch,
+                per_minute: *per_minute,
+                other_campaigns: *other_campaigns,
+                webhook_url: webhook_url.clone(),
+            };
+            Box::new(smartlead::SmartleadProvider::new(client, settings))
         }
+        ProviderKind::Smtp(settings) => Box::new(smtp::SmtpProvider::new(settings, root, clock, look, sent)?),
     })
+}
+
+/// The mail as it would go to `to`, headers first; or why it cannot be written. Nothing is sent.
+pub fn written(
+    settings: &SmtpSettings,
+    root: &Path,
+    mail: &Mail,
+    to: &str,
+    clock: &dyn Clock,
+) -> Result<Result<Vec<u8>, String>, ProviderError> {
+    smtp::written(settings, root, mail, to, clock)
 }
 
 /// Reads a webhook of the provider: which campaign of its it is about, and what happened.

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use standardwebhooks::Webhook;
 use uuid::Uuid;
 
+use super::last_look::{HELD_BACK, LastLook};
 use super::{Answer, Destination, Item, Presence, Provider, ProviderError};
 use crate::model::{ActionKind, Clock, Verdict};
 
@@ -40,6 +41,7 @@ pub(super) struct WebhookProvider<'c> {
     look_up: bool,
     timeout: Duration,
     clock: &'c dyn Clock,
+    look: LastLook,
 }
 
 #[derive(Serialize)]
@@ -97,7 +99,11 @@ pub(super) fn check_url(text: &str) -> Result<Url, ProviderError> {
 }
 
 impl<'c> WebhookProvider<'c> {
-    pub(super) fn new(settings: Settings, clock: &'c dyn Clock) -> Result<Self, ProviderError> {
+    pub(super) fn new(
+        settings: Settings,
+        clock: &'c dyn Clock,
+        look: LastLook,
+    ) -> Result<Self, ProviderError> {
         let Settings { url, secret, idempotent, look_up, timeout } = settings;
         let secret = secret.expose_secret();
         if !secret.starts_with("whsec_") {
@@ -119,6 +125,7 @@ impl<'c> WebhookProvider<'c> {
             look_up,
             timeout,
             clock,
+            look,
         })
     }
 
@@ -138,18 +145,19 @@ impl<'c> WebhookProvider<'c> {
             Ok(signature) => signature,
             Err(error) => return Answer::Whole(Verdict::Misconfigured(format!("cannot sign: {error}"))),
         };
-        let sent = self
+        let request = self
             .client
             .post(self.url.clone())
             .header(CONTENT_TYPE, "application/json")
             .header(standardwebhooks::HEADER_WEBHOOK_ID, id)
             .header(standardwebhooks::HEADER_WEBHOOK_TIMESTAMP, now.timestamp())
-            .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature)
-            .body(body)
-            .send()
-            .await;
-        match sent {
+            .header(standardwebhooks::HEADER_WEBHOOK_SIGNATURE, signature);
+        let look = self.look.for_call();
+        match look.body(request, body).send().await {
             Ok(response) => self.read(response, items).await,
+            Err(_) if look.held_back() => {
+                Answer::Whole(Verdict::Retry { after: None, reason: HELD_BACK.to_owned() })
+            }
             Err(error) if error.is_connect() => Answer::Whole(Verdict::Retry {
                 after: None,
                 reason: "could not connect to the webhook".to_owned(),

@@ -17,7 +17,7 @@ pub(super) fn action(row: ActionRow, renderer: &FieldRenderer) -> Action {
     let mut changes = Vec::new();
     let mut reason = match row.action {
         ActionKind::Enroll => format!("in segment {}", row.reason),
-        ActionKind::Update => row.reason.replace('_', " "),
+        ActionKind::Update | ActionKind::Send => row.reason.replace('_', " "),
         ActionKind::Withdraw => match WithdrawReason::parse(&row.reason) {
             Some(leaving) => leaving.text().to_owned(),
             None => row.reason.clone(),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tracing::warn;
 
+use super::mail::{self, Dressed, Mailing};
 use super::names::{add_names, learn};
 use super::render::FieldRenderer;
 use super::wait::{backoff, bounded};
@@ -23,6 +24,8 @@ pub(super) struct Call<'a> {
     pub(super) provider: &'a dyn Provider,
     pub(super) to: &'a Destination,
     pub(super) lease: &'a Lease,
+    /// Where we send each mail ourselves.
+    pub(super) mailing: Option<&'a Mailing<'a>>,
 }
 
 impl Call<'_> {
@@ -62,18 +65,22 @@ pub(super) async fn hand_over(
     let mut items = Vec::with_capacity(pushes.len());
     let mut attempts = Vec::with_capacity(pushes.len());
     for push in pushes {
-        attempts.push(push.attempts);
+        let made = (push.attempts, mail::step_of(&push), push.sender.clone());
         match item(renderer, push) {
-            Ok(item) => items.push(item),
-            Err(refused) => {
-                attempts.pop();
-                handed.outcomes.push(*refused);
-            }
+            Ok(item) => match Box::pin(dress(call, item, made.1, made.2.as_deref(), renderer)).await? {
+                Ok(item) => {
+                    items.push(item);
+                    attempts.push(made.0);
+                }
+                Err(outcome) => handed.outcomes.push(*outcome),
+            },
+            Err(refused) => handed.outcomes.push(*refused),
         }
     }
     add_names(call.context, call.campaign, call.provider, &mut items).await?;
     let verdicts = perform(call, &items, &mut handed).await?;
     learn(call.context, call.campaign, call.provider).await?;
+    mail::rest(call.context, call.provider).await?;
     let dedupes = call.provider.dedupes();
     // One for the whole batch: what was put off together comes back together, in one call.
     let salt = items.first().map_or(0, |item| item.key.employee_id.as_u128());
@@ -86,6 +93,38 @@ pub(super) async fn hand_over(
     Ok(handed)
 }
 
+/// The item with its mail, or the outcome of a contact that gets none now.
+async fn dress(
+    call: &Call<'_>,
+    item: Item,
+    step: u16,
+    sender: Option<&str>,
+    renderer: &FieldRenderer,
+) -> Result<Result<Item, Box<Outcome>>, ReconcileError> {
+    let Some(mailing) = call.mailing.filter(|_| mail::is_mail(item.action)) else { return Ok(Ok(item)) };
+    let (item, state, answer, not_before) =
+        match mailing.dress(call.context, call.lease, item, step, sender).await? {
+            Dressed::Ready(item) => return Ok(Ok(item)),
+            Dressed::Unfit(item, reason) => (item, PushState::Refused, reason, None),
+            Dressed::NoSender(item, next) => {
+                let next = next.unwrap_or(call.context.clock.now() + bounded(Duration::from_mins(1)));
+                (item, PushState::Retry, "no mailbox may send now".to_owned(), Some(next))
+            }
+        };
+    let rendered = (!renderer.is_plain() && item.action != ActionKind::Send).then_some(item.fields);
+    Ok(Err(Box::new(Outcome {
+        key: item.key,
+        action: item.action,
+        state,
+        answer: Some(answer),
+        not_before,
+        rendered,
+        doubted: None,
+        counts: state == PushState::Refused,
+        bounced: false,
+    })))
+}
+
 /// The item that goes out, or the outcome of a contact whose fields cannot be made.
 fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
     let Claimed { key, action, email, fields, inputs, reason, .. } = push;
@@ -96,7 +135,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
         (fields, _) => Ok(fields),
     };
     match fields {
-        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None }),
+        Ok(fields) => Ok(Item { key, action, email, fields, reason, held: None, mail: None }),
         Err(error) => Err(Box::new(Outcome {
             key,
             action,
@@ -106,6 +145,7 @@ fn item(renderer: &FieldRenderer, push: Claimed) -> Result<Item, Box<Outcome>> {
             rendered: None,
             doubted: None,
             counts: true,
+            bounced: false,
         })),
     }
 }
@@ -164,13 +204,15 @@ fn outcome(
 ) -> Outcome {
     let key = item.key;
     let action = item.action;
-    let rendered = (!renderer.is_plain() && action != ActionKind::Withdraw).then_some(item.fields);
+    let makes = matches!(action, ActionKind::Enroll | ActionKind::Update);
+    let rendered = (!renderer.is_plain() && makes).then_some(item.fields);
     let wait = |after: Option<Duration>| bounded(after.unwrap_or_else(|| backoff(attempts, salt)));
     // An account at fault says nothing about this contact.
     let counts = !matches!(verdict, Verdict::Misconfigured(_));
+    let bounced = matches!(verdict, Verdict::Bounced(_));
     let (state, answer, not_before, doubted) = match verdict {
         Verdict::Accepted => (PushState::Accepted, None, None, None),
-        Verdict::Refused(reason) => (PushState::Refused, Some(reason), None, None),
+        Verdict::Refused(reason) | Verdict::Bounced(reason) => (PushState::Refused, Some(reason), None, None),
         Verdict::Retry { after, reason } => (PushState::Retry, Some(reason), Some(now + wait(after)), None),
         Verdict::Misconfigured(reason) => (PushState::Retry, Some(reason), Some(now), None),
         // May be sent again, and must be remembered as perhaps there: a stop may come first.
@@ -182,5 +224,5 @@ fn outcome(
             (PushState::InDoubt, Some(reason), None, Some(true))
         }
     };
-    Outcome { key, action, state, answer, not_before, rendered, doubted, counts }
+    Outcome { key, action, state, answer, not_before, rendered, doubted, counts, bounced }
 }

@@ -14,6 +14,7 @@ mod feedback;
 pub mod forecast;
 mod guard;
 mod held;
+mod mail;
 mod names;
 pub mod need;
 mod notes;
@@ -23,6 +24,7 @@ mod push;
 mod recover;
 mod remote;
 mod render;
+mod totals;
 mod wait;
 
 use std::future::Future;
@@ -35,9 +37,9 @@ use uuid::Uuid;
 
 use crate::manifest::Manifest;
 use crate::model::{
-    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop,
+    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop, Term,
 };
-use crate::provider::{self, Destination};
+use crate::provider::{self, Destination, Unpaced};
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
@@ -45,15 +47,18 @@ use crate::store::pushes::{self, Gate, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 use budget::Budget;
+use mail::Mailing;
 
 pub use adopt::adopt;
 pub use conditions::conditions;
 pub use error::ReconcileError;
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
-pub use plan::{Planner, in_rank, total};
+pub use mail::{Rendered, SequenceRenderer};
+pub use plan::Planner;
 pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
+pub use totals::{in_rank, total};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {
@@ -281,6 +286,8 @@ struct Account<'c> {
     /// The campaign, as its provider calls it.
     remote: Option<String>,
     lease: Lease,
+    /// Where we send each mail ourselves.
+    mailing: Option<Mailing<'c>>,
 }
 
 fn settings_of<'c>(
@@ -298,15 +305,29 @@ fn unleased<'c>(
     context: &Context<'c>,
     campaign: &Campaign,
 ) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
+    opened(context, campaign, None)
+}
+
+/// Opens the campaign's provider; what changes something there goes out until the term is over.
+fn opened<'c>(
+    context: &Context<'c>,
+    campaign: &Campaign,
+    until: Option<Term>,
+) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
+    let sent = Box::new(provider::Unseen);
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());
-        let provider = provider::open_paced(settings, context.root, context.clock, pace).map_err(failed)?;
+        let provider =
+            provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
         return Ok((provider, Some(budget)));
     }
-    Ok((provider::open(settings, context.root, context.clock).map_err(failed)?, None))
+    let pace = Box::new(Unpaced::default());
+    let provider =
+        provider::open_until(settings, context.root, context.clock, pace, until, sent).map_err(failed)?;
+    Ok((provider, None))
 }
 
 /// Opens the campaign's provider and takes the lease of its account.
@@ -315,8 +336,15 @@ async fn open_provider<'c>(
     campaign: &Campaign,
 ) -> Result<Account<'c>, ReconcileError> {
     let settings = settings_of(context, campaign)?;
-    let (provider, budget) = unleased(context, campaign)?;
+    let mailing = settings.kind.smtp().map(|smtp| Mailing::new(context, campaign, smtp)).transpose()?;
     let lease = held::take(context, provider_lease(&settings.name)).await?;
+    let (provider, budget) = match opened(context, campaign, Some(lease.term())) {
+        Ok(opened) => opened,
+        Err(error) => {
+            held::give_back(context, &lease).await;
+            return Err(error);
+        }
+    };
     let remote = match provider.remote() {
         Some(_) => store::remote::load(context.store, campaign.number, &settings.name).await?,
         None => None,
@@ -327,6 +355,7 @@ async fn open_provider<'c>(
         budget,
         remote: remote.and_then(|remote| remote.remote_id),
         lease,
+        mailing,
         provider,
     })
 }

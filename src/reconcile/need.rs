@@ -54,13 +54,16 @@ pub fn judge(
             seen + span(settings.full_look_every) <= now || has_turned(campaign, seen, now)
         })
         || due(glance.other_due)
-        || due(glance.enroll_due) && is_active && window_open;
+        || due(glance.enroll_due) && is_active && window_open
+        // What was due by the last look and was not sent waits for another day, or for a push that was put off.
+        || due(glance.mail_due) && is_active && window_open && glance.mail_due > glance.seen_at;
     let mut next = now + span(settings.look_every);
     let mut at = |instant: Option<DateTime<Utc>>| {
         next = instant.filter(|instant| *instant > now).map_or(next, |instant| next.min(instant));
     };
     at(glance.enroll_due);
     at(glance.other_due);
+    at(glance.mail_due);
     if let Some(schedule) = campaign.schedule.as_ref().filter(|_| is_active) {
         at(schedule.ticks_after(number, campaign.timezone, now).next().map(|tick| tick.due));
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::batch::Handed;
@@ -16,6 +17,9 @@ use crate::store::pushes::{self, Batch, Claimed, Gate, Settled};
 
 /// Withdrawals and updates that are claimed at once: each is a call of its own, and a stop must not wait for many.
 const SINGLES: u32 = 4;
+/// Batches that are settled at once: on a slow database the others wait here, and not for the connections with which
+/// leases are renewed.
+const SETTLED_AT_ONCE: usize = 2;
 const MOMENT: Duration = Duration::from_millis(20);
 
 impl Turn<'_> {
@@ -28,6 +32,7 @@ impl Turn<'_> {
         let to = destination(campaign, account);
         let most = account.provider.at_once();
         let stops_under_way = AtomicUsize::new(0);
+        let settling = Semaphore::new(SETTLED_AT_ONCE);
         let mut under_way = FuturesUnordered::new();
         // What ends the turn; what is under way is settled first.
         let mut end: Option<Result<Ended, ReconcileError>> = None;
@@ -71,7 +76,9 @@ impl Turn<'_> {
                             if batch.pushes.is_empty() {
                                 spare = turns;
                             } else {
-                                under_way.push(self.hand_over_and_settle(&to, batch.pushes, stops.then_some(&stops_under_way)));
+                                let stops = stops.then_some(&stops_under_way);
+                                let call = self.hand_over_and_settle(&to, batch.pushes, stops, &settling);
+                                under_way.push(call);
                             }
                         }
                         Err(error) => end = Some(Err(error)),
@@ -92,12 +99,15 @@ impl Turn<'_> {
         to: &Destination,
         claimed: Vec<Claimed>,
         stops_under_way: Option<&AtomicUsize>,
+        settling: &Semaphore,
     ) -> Result<(Handed, Settled), ReconcileError> {
         let handed = self.hand_over(to, claimed).await;
         if let Some(stops) = stops_under_way {
             stops.fetch_sub(1, Ordering::SeqCst);
         }
         let handed = handed?;
+        // Never closed: an error cannot be.
+        let _turn = settling.acquire().await;
         let settled = self.settle(&handed.outcomes).await?;
         Ok((handed, settled))
     }
@@ -124,7 +134,7 @@ impl Turn<'_> {
             sleep(MOMENT).await;
         }
         claiming.store(true, Ordering::SeqCst);
-        let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size).await;
+        let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size, None).await;
         claiming.store(false, Ordering::SeqCst);
         let batch = batch?;
         let stops = stops && !batch.pushes.is_empty();

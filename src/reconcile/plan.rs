@@ -7,13 +7,11 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, Connection as _, Postgres, Transaction};
 
 use super::action::action;
-use super::forecast::Waiting;
+use super::forecast::{Due, Mails, Waiting};
 use super::remote::Look;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard, notes};
-use crate::model::{
-    Action, Blocked, Campaign, CampaignPlan, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, State, Totals,
-};
+use crate::model::{Action, Blocked, Campaign, CampaignPlan, FunnelStep, Guard, Orphan, State};
 use crate::store::diff::{self, Question, Record, Report};
 use crate::store::history::{self, Pass};
 use crate::store::{Lease, StoreError, campaigns, sql};
@@ -163,9 +161,24 @@ impl<'a> Planner<'a> {
             Err(message) => return Ok(Err(message)),
         };
         let start = campaign.day_start(self.as_of);
-        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let mails = self.manifest.project.mails(campaign).is_some();
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start, mails).await?;
         let read = self.try_read(async |connection| diff::waiting(connection, &question).await).await?;
-        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains }))
+        let mails = self.mails(campaign).await?;
+        Ok(read.map(|domains| Waiting { first: handed.first, today: handed.today, domains, mails }))
+    }
+
+    /// The mails that are due, now or later, and who sends them; where we send them ourselves.
+    async fn mails(&mut self, campaign: &Campaign) -> Result<Option<Mails>, ReconcileError> {
+        let provider = self.manifest.project.providers.get(&campaign.provider);
+        let Some(smtp) = provider.and_then(|provider| provider.kind.smtp()) else { return Ok(None) };
+        let due = campaigns::mails_due(&mut self.transaction, campaign.number).await?;
+        let names: Vec<&str> = smtp.senders.iter().map(|sender| sender.name.as_str()).collect();
+        let firsts = campaigns::first_mails(&mut self.transaction, &names).await?;
+        let due = due.into_iter().map(|(step, at, contacts)| Due { step: step as u16, at, contacts });
+        let first = |name: &str| firsts.iter().find(|(sender, _)| sender == name).map(|(_, at)| *at);
+        let senders = smtp.senders.iter().map(|sender| (sender.clone(), first(&sender.name)));
+        Ok(Some(Mails { due: due.collect(), senders: senders.collect() }))
     }
 
     /// Campaigns that the database knows and no file declares.
@@ -185,7 +198,7 @@ impl<'a> Planner<'a> {
     ) -> Result<u64, ReconcileError> {
         let nothing = match what {
             Record::Everything => plan.changes() == 0,
-            Record::NobodyNew => plan.update + plan.withdraw == 0,
+            Record::NobodyNew => plan.update + plan.withdraw + plan.send == 0,
             Record::Stops => plan.stops == 0,
         };
         history::begin(&mut self.transaction, pass, plan).await?;
@@ -226,7 +239,8 @@ impl<'a> Planner<'a> {
             }
         }
         let start = campaign.day_start(self.as_of);
-        let handed = campaigns::handed(&mut self.transaction, campaign.number, start).await?;
+        let mails = self.manifest.project.mails(campaign).is_some();
+        let handed = campaigns::handed(&mut self.transaction, campaign.number, start, mails).await?;
         let day = handed.first.map_or(0, |first| campaign.days_between(first, self.as_of));
         let remaining = campaign.limits.on_day(day).map(|limit| (i64::from(limit) - handed.today).max(0));
         let mut question = self.plain_question(campaign, remaining);
@@ -251,6 +265,7 @@ impl<'a> Planner<'a> {
             as_of: self.as_of,
             remaining_today,
             day_start: campaign.day_start(self.as_of),
+            mails: manifest.project.mails(campaign),
             only: None,
         }
     }
@@ -316,6 +331,7 @@ impl<'a> Planner<'a> {
             enroll: report.enroll,
             update: report.update,
             withdraw: report.withdraw,
+            send: report.send,
             stops: report.stops,
             keep: report.keep(),
             in_flight: report.in_flight + report.on_the_way,
@@ -347,34 +363,12 @@ fn has_a_say(other: &Campaign, campaign: &Campaign) -> bool {
     other.state == State::Active && other.outranks(campaign) && (counts || !other.tolerates(campaign))
 }
 
-/// Campaigns in the order in which they are planned and applied.
-pub fn in_rank(campaigns: &[Campaign]) -> Vec<&Campaign> {
-    let mut sorted: Vec<&Campaign> = campaigns.iter().collect();
-    sorted.sort_by_key(|campaign| (std::cmp::Reverse(campaign.priority), campaign.number));
-    sorted
-}
-
-/// Puts campaign plans together.
-pub fn total(as_of: chrono::DateTime<Utc>, campaigns: Vec<CampaignPlan>, orphaned: Vec<Orphan>) -> Plan {
-    let mut totals = Totals::default();
-    let mut hasher = Sha256::new();
-    for plan in &campaigns {
-        totals.enroll += plan.enroll;
-        totals.update += plan.update;
-        totals.withdraw += plan.withdraw;
-        totals.keep += plan.keep;
-        totals.blocked += i64::from(plan.blocked.is_some());
-        hasher.update(&plan.digest);
-    }
-    let digest = hex::encode(hasher.finalize());
-    Plan { format_version: FORMAT_VERSION, digest, as_of, campaigns, orphaned, totals }
-}
-
 /// Changes whenever the declaration or any action does.
 fn digest(campaign: &Campaign, report: &Report) -> String {
     let mut hasher = Sha256::new();
     hasher.update(serde_json::to_vec(campaign).unwrap_or_default());
-    for figure in [report.enroll, report.update, report.withdraw, report.sums[0], report.sums[1]] {
+    for figure in [report.enroll, report.update, report.withdraw, report.send, report.sums[0], report.sums[1]]
+    {
         hasher.update(figure.to_be_bytes());
     }
     hex::encode(&hasher.finalize()[..16])

@@ -8,13 +8,17 @@ use tracing::info;
 
 use super::batch::{Call, Handed, hand_over};
 use super::budget::RATE_PATIENCE;
+use super::mail::{self, Mailing};
 use super::render::FieldRenderer;
 use super::wait::bounded;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::Campaign;
 use crate::provider::Destination;
-use crate::store::pushes::{self, Claimed, Gate, Outcome, Settled};
+use crate::store::pushes::{self, Batch, Claimed, Gate, Outcome, Settled};
 use crate::store::rates;
+
+/// Pushes without a mail that are settled at once where we send mails ourselves.
+const MAILLESS: u32 = 200;
 
 /// What the push phase did.
 #[derive(Debug, Default)]
@@ -138,18 +142,48 @@ impl Turn<'_> {
 
     /// Claims the pushes of one provider call and hands them over.
     async fn next_batch(&self) -> Result<Handed, ReconcileError> {
-        let Self { context, campaign, account, .. } = self;
+        let Self { campaign, account, .. } = self;
         // Before the claim: what is claimed is handed over at once, or a stop could come in between.
         self.wait_for_rate().await?;
-        let now = context.clock.now();
-        let batch =
-            pushes::claim(context.store, campaign.number, &account.lease, self.gate, now, account.batch)
-                .await?;
+        let batch = match &account.mailing {
+            None => self.claim(self.gate, account.batch, None).await?,
+            Some(mailing) => self.claim_mail(mailing).await?,
+        };
         let to = destination(campaign, account);
         let mut handed = self.hand_over(&to, batch.pushes).await?;
         handed.dropped = batch.dropped;
         self.account_for(&handed).await?;
         Ok(handed)
+    }
+
+    async fn claim(
+        &self,
+        gate: Gate,
+        size: u32,
+        senders: Option<&mail::Senders>,
+    ) -> Result<Batch, ReconcileError> {
+        let Self { context, campaign, account, .. } = self;
+        let senders =
+            senders.map(|senders| pushes::Senders { free: &senders.free, declared: &senders.declared });
+        let now = context.clock.now();
+        Ok(pushes::claim(context.store, campaign.number, &account.lease, gate, now, size, senders).await?)
+    }
+
+    /// What needs no mail goes first, many at once; then one mail, if a mailbox may send it.
+    async fn claim_mail(&self, mailing: &Mailing<'_>) -> Result<Batch, ReconcileError> {
+        let changes = self.claim(Gate { enroll: false, ..self.gate }, MAILLESS, None).await?;
+        if !changes.pushes.is_empty() || !self.gate.enroll && changes.dropped > 0 {
+            return Ok(changes);
+        }
+        let senders = mailing.senders(self.context).await?;
+        let mut mail = self.claim(self.gate, 1, Some(&senders)).await?;
+        mail.dropped += changes.dropped;
+        if mail.pushes.is_empty() && mail.dropped == 0 && self.gate.enroll {
+            let now = self.context.clock.now();
+            let next = senders.next.unwrap_or(now + bounded(Duration::from_mins(1)));
+            pushes::put_off_mails(self.context.store, self.campaign.number, now, next).await?;
+        }
+        Ok(mail)
     }
 
     /// One batch, as far as its answer.
@@ -160,7 +194,8 @@ impl Turn<'_> {
     ) -> Result<Handed, ReconcileError> {
         let Self { context, campaign, account, .. } = self;
         let provider = account.provider.as_ref();
-        let call = Call { context, campaign, provider, to, lease: &account.lease };
+        let mailing = account.mailing.as_ref();
+        let call = Call { context, campaign, provider, to, lease: &account.lease, mailing };
         hand_over(&call, self.renderer, claimed, context.clock.now()).await
     }
 
@@ -169,8 +204,10 @@ impl Turn<'_> {
             return Ok(Settled::default());
         }
         let Self { context, campaign, account, .. } = self;
+        let mails = account.mailing.is_some();
         let done =
-            pushes::settle(context.store, campaign, &account.lease, context.clock.now(), outcomes).await?;
+            pushes::settle(context.store, campaign, &account.lease, context.clock.now(), outcomes, mails)
+                .await?;
         info!(
             campaign = campaign.number,
             accepted = done.accepted,

@@ -4,6 +4,7 @@
 use tracing::info;
 use uuid::Uuid;
 
+use super::mail;
 use super::names::learn;
 use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
@@ -20,6 +21,7 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
     let Account { provider, batch, lease, .. } = &account;
     let to = destination(campaign, &account);
     let size = provider.looks_up_at_once(*batch);
+    let mails = account.mailing.is_some();
     let work = async {
         let mut settled = Settled::default();
         let mut after = Uuid::nil();
@@ -27,7 +29,8 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let adopted = pushes::adopt(context.store, campaign.number, lease, after, size).await?;
             let Some(last) = adopted.last() else { break };
             after = last.key.employee_id;
-            let items: Vec<Item> = adopted.into_iter().map(item).collect();
+            let mut items: Vec<Item> = adopted.into_iter().map(item).collect();
+            mail::recall(context, campaign, &mut items).await?;
             let found = provider
                 .look_up(&to, &items)
                 .await
@@ -38,7 +41,8 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
                 .zip(found)
                 .map(|(item, presence)| judge(item.key, item.action, presence))
                 .collect();
-            settled += pushes::settle(context.store, campaign, lease, context.clock.now(), &outcomes).await?;
+            let now = context.clock.now();
+            settled += pushes::settle(context.store, campaign, lease, now, &outcomes, mails).await?;
         }
         Ok(settled)
     };
@@ -64,12 +68,18 @@ fn item(push: Claimed) -> Item {
         fields: push.fields,
         reason: push.reason,
         held: None,
+        mail: None,
     }
 }
 
 fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
     let (state, answer, doubted) = match presence {
         Presence::Here => (PushState::Accepted, "found at the provider", Some(false)),
+        // What a frozen process or a slow network still holds may yet arrive: should a stop come first, the provider
+        // is taken to hold the contact.
+        Presence::NotHere if action == ActionKind::Enroll => {
+            (PushState::Retry, "not found at the provider", Some(true))
+        }
         Presence::NotHere => (PushState::Retry, "not found at the provider", Some(false)),
         Presence::SendAgain => (PushState::Retry, "sent again under its key", Some(true)),
         Presence::Unknown => (PushState::InDoubt, "the provider cannot tell", Some(true)),
@@ -83,6 +93,7 @@ fn judge(key: PushKey, action: ActionKind, presence: Presence) -> Outcome {
         rendered: None,
         doubted,
         counts: true,
+        bounced: false,
     }
 }
 
@@ -114,8 +125,11 @@ async fn settle_one(
     let Some(push) = adopted.first().filter(|push| push.key == key) else { return Ok(false) };
     let presence = if arrived { Presence::Here } else { Presence::NotHere };
     let mut outcome = judge(key, push.action, presence);
+    outcome.doubted = Some(false);
     outcome.answer =
         Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
-    let settled = pushes::settle(context.store, campaign, lease, context.clock.now(), &[outcome]).await?;
+    let mails = context.manifest.project.mails(campaign).is_some();
+    let now = context.clock.now();
+    let settled = pushes::settle(context.store, campaign, lease, now, &[outcome], mails).await?;
     Ok(settled.total() == 1)
 }

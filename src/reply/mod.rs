@@ -38,3 +38,8 @@ pub fn read(bytes: &[u8]) -> Reading {
         None => Reading::unreadable(),
     }
 }
+
+/// Whether a server's words, on refusing a recipient, say that there is no such address.
+pub fn says_dead(said: &str) -> bool {
+    status::verdict("", said).hard
+}

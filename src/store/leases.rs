@@ -5,12 +5,12 @@
 //! Not session locks: they must work behind a transaction-mode pooler.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::{Store, StoreError, sql};
+use crate::model::Term;
 
 /// Proof that a pass holds a lease; statements take it as an argument.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Lease {
     holder: Uuid,
     length: Duration,
     /// By our own clock, and counted from before the database was asked: never later than its end there.
-    good_until: Mutex<Instant>,
+    good_until: Term,
     /// Somebody waits for it.
     wanted: AtomicBool,
 }
@@ -34,7 +34,12 @@ impl Lease {
     /// Whether nobody else can have taken over yet. To be asked where no statement checks the token: a
     /// process that was stopped for a while must not go on with what it had in hand.
     pub fn is_surely_held(&self) -> bool {
-        Instant::now() < *self.good_until.lock().unwrap_or_else(PoisonError::into_inner)
+        !self.good_until.is_over(Instant::now())
+    }
+
+    /// Its end as far as we know, for those who use it out of our sight.
+    pub fn term(&self) -> Term {
+        self.good_until.clone()
     }
 
     /// Whether somebody waited for it when it was last renewed: long work lets go between two batches.
@@ -64,7 +69,7 @@ pub async fn acquire(
     holder: Uuid,
     length: Duration,
 ) -> Result<Option<Lease>, StoreError> {
-    let good_until = Mutex::new(Instant::now() + length);
+    let good_until = Term::until(Instant::now() + length);
     let (token, ours): (i64, bool) = sql::query_as(
         "insert into outreach.leases as l (name, holder, token, until)
          values ($1, $2, 1, clock_timestamp() + $3 * interval '1 millisecond')
@@ -101,7 +106,7 @@ pub async fn renew(store: &Store, lease: &Lease) -> Result<bool, StoreError> {
     .await
     .map_err(StoreError::on("renew a lease"))?;
     if let Some(wanted) = renewed {
-        *lease.good_until.lock().unwrap_or_else(PoisonError::into_inner) = good_until;
+        lease.good_until.move_to(good_until);
         lease.wanted.store(wanted, Ordering::Relaxed);
     }
     Ok(renewed.is_some())

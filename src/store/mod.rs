@@ -22,6 +22,8 @@ pub mod history;
 pub mod import;
 pub mod kept;
 mod leases;
+pub mod mailboxes;
+pub mod mails;
 pub mod migrate;
 pub mod pauses;
 pub mod pushes;

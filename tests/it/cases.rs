@@ -230,6 +230,7 @@ fn describe(said: &mut String, plan: &CampaignPlan) {
             outreachd::model::ActionKind::Enroll => '+',
             outreachd::model::ActionKind::Update => '~',
             outreachd::model::ActionKind::Withdraw => '-',
+            outreachd::model::ActionKind::Send => '>',
         };
         writeln!(said, "  {sign} {} <{}>: {}", action.who, action.email, action.reason).unwrap();
         for change in &action.changes {

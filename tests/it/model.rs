@@ -283,6 +283,7 @@ impl Life<'_> {
             as_of: self.now,
             remaining_today: None,
             day_start: campaign.day_start(self.now),
+            mails: None,
             only: None,
         }
     }
@@ -423,7 +424,7 @@ impl Life<'_> {
 fn is_calm(campaign: &Campaign, planned: &Planned, after: &World) -> bool {
     let moves = planned.actions.iter().any(|(id, (kind, email))| match kind {
         ActionKind::Enroll => !campaign.write_back.is_empty(),
-        ActionKind::Withdraw => true,
+        ActionKind::Withdraw | ActionKind::Send => true,
         // An address that changed hands makes room for another row that carries the old one.
         ActionKind::Update => {
             after.enrollments.values().any(|n| n.email == *email) && {

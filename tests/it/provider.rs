@@ -55,7 +55,7 @@ impl Candidate {
     /// What a look-up says of an item that is there, and of one that is not.
     const fn presences(&self) -> [Presence; 2] {
         match self.kind {
-            Kind::File | Kind::LookedUp => [Presence::Here, Presence::NotHere],
+            Kind::File | Kind::LookedUp | Kind::Smartlead => [Presence::Here, Presence::NotHere],
             Kind::Deduping => [Presence::SendAgain, Presence::SendAgain],
             Kind::Blind => [Presence::Unknown, Presence::Unknown],
         }
@@ -85,7 +85,7 @@ fn to() -> Destination {
 
 fn item(n: u128, action: ActionKind, fields: Value) -> Item {
     let key = PushKey { campaign: 7, employee_id: Uuid::from_u128(n), ordinal: 1 };
-    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None }
+    Item { key, action, email: format!("p{n}@c.example"), fields, reason: None, held: None, mail: None }
 }
 
 fn items(n: u128) -> Vec<Item> {

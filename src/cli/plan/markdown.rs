@@ -84,6 +84,7 @@ fn details(text: &mut String, part: &CampaignPlan) {
                 ActionKind::Enroll => '+',
                 ActionKind::Update => '!',
                 ActionKind::Withdraw => '-',
+                ActionKind::Send => '>',
             };
             // Values come from the database: no line of theirs may end the block.
             let line = format!("{sign} {} <{}> {}", action.who, action.email, action.reason);

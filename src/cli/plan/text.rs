@@ -30,7 +30,7 @@ pub(crate) fn plan(plan: &Plan) -> String {
     }
     let totals = plan.totals;
     let figures = [totals.enroll, totals.update, totals.withdraw, totals.keep];
-    let _ = write!(text, "\n{} {}", paint(BOLD, "Total:"), counts(figures.map(Some)));
+    let _ = write!(text, "\n{} {}", paint(BOLD, "Total:"), counts(figures.map(Some), totals.send));
     if plan.untold() > 0 {
         let _ = write!(
             text,
@@ -46,19 +46,23 @@ pub(crate) fn plan(plan: &Plan) -> String {
 }
 
 /// `None` is a figure that nobody can tell.
-fn counts([enroll, update, withdraw, keep]: [Option<i64>; 4]) -> String {
+fn counts([enroll, update, withdraw, keep]: [Option<i64>; 4], send: i64) -> String {
     let part = |style, sign, n: Option<i64>, word| match n {
         None => paint(RED, format!("{sign} ? {word}")),
         Some(0) => paint(DIM, format!("{sign} 0 {word}")),
         Some(n) => paint(style, format!("{sign} {n} {word}")),
     };
-    [
+    let mut parts = vec![
         part(GREEN, '+', enroll, "enroll"),
         part(YELLOW, '~', update, "update"),
         part(RED, '-', withdraw, "withdraw"),
         part(CYAN, '=', keep, "keep"),
-    ]
-    .join("   ")
+    ];
+    // Only where we send each mail ourselves.
+    if send > 0 {
+        parts.push(part(GREEN, '>', Some(send), "send"));
+    }
+    parts.join("   ")
 }
 
 /// One campaign's part.
@@ -67,7 +71,10 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
         "{} {}\n  {}\n",
         paint(BOLD, &part.campaign),
         paint(DIM, format!("#{} -> {}", part.number, part.provider)),
-        counts([part.enroll, part.update, part.withdraw, part.keep].map(|n| part.is_told().then_some(n))),
+        counts(
+            [part.enroll, part.update, part.withdraw, part.keep].map(|n| part.is_told().then_some(n)),
+            part.send
+        ),
     );
     if let Some(blocked) = &part.blocked {
         let _ = writeln!(text, "  {} {}", paint(RED, "blocked:"), blocked.message);
@@ -94,6 +101,7 @@ pub(crate) fn campaign(part: &CampaignPlan) -> String {
             ActionKind::Enroll => part.enroll,
             ActionKind::Update => part.update,
             ActionKind::Withdraw => part.withdraw,
+            ActionKind::Send => part.send,
         };
         for action in &shown {
             action_lines(&mut text, action);
@@ -142,6 +150,7 @@ fn action_lines(text: &mut String, action: &Action) {
         ActionKind::Enroll => (GREEN, '+'),
         ActionKind::Update => (YELLOW, '~'),
         ActionKind::Withdraw => (RED, '-'),
+        ActionKind::Send => (CYAN, '>'),
     };
     let who = if action.who.is_empty() { action.employee_id.to_string() } else { printable(&action.who) };
     let (email, reason) = (printable(&action.email), printable(&action.reason));

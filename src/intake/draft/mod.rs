@@ -234,6 +234,7 @@ async fn waiting(context: &Context<'_>, campaign: &Campaign) -> Result<Vec<Uuid>
         above: Vec::new(),
         as_of: now,
         remaining_today: None,
+        mails: None,
         day_start: campaign.day_start(now),
         only: None,
     };

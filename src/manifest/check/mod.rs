@@ -1,5 +1,6 @@
 //! Rules that hold between files: a file for each family.
 
+mod mail;
 mod mirror;
 mod references;
 mod size;
@@ -96,6 +97,7 @@ pub(super) fn across(declared: &Declared, sources: &[Source], diagnostics: &mut 
     references::check(declared, &mut report);
     mirror::check(declared, &mut report);
     smartlead::check(declared, &mut report);
+    mail::check(declared, &mut report);
     size::check(declared, &mut report);
     nothing_is_lost(declared, &mut report);
 }

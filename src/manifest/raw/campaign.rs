@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::RawSafety;
+use super::{RawOnReply, RawSafety};
 use crate::manifest::schema;
 use crate::model::{CatchUp, Membership, OnDrift, OnLeave, OutreachType, State, StopOn, Track, Withdrawal};
 
@@ -72,6 +72,8 @@ pub(in crate::manifest) struct RawCampaign {
     /// The mails: templates over the names in `fields`.
     #[schemars(length(max = 30))]
     pub sequence: Vec<RawStep>,
+    /// What an answer means for others.
+    pub on_reply: Option<RawOnReply>,
     /// What happens to settings that somebody edited at the provider. `report` unless given.
     pub on_drift: Option<OnDrift>,
     /// Settings of the campaign at a provider that keeps one.

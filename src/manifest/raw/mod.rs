@@ -7,11 +7,15 @@
 mod campaign;
 mod drafting;
 mod enrichment;
+mod mail;
 mod project;
 mod segment;
 
-pub(super) use campaign::{RawCampaign, RawField, RawLimits, RawRemote, RawSchedule, RawStep, RawWindow};
+pub(super) use campaign::{
+    RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
+};
 pub(super) use drafting::{RawDraft, RawDrafting};
 pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
+pub(super) use mail::{RawDkim, RawImap, RawMailbox, RawOnReply, RawServer, RawSmtp, RawUnsubscribe};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::RawMailbox;
 use crate::manifest::schema;
 use crate::model::OtherCampaigns;
 
@@ -19,6 +20,9 @@ pub(in crate::manifest) struct RawProject {
     /// Provider accounts, by the name that campaigns use.
     #[schemars(schema_with = "schema::providers")]
     pub providers: BTreeMap<String, Value>,
+    /// Accounts that mails are sent from and answers are read in, by name.
+    #[schemars(length(max = 500))]
+    pub mailboxes: BTreeMap<String, RawMailbox>,
     /// What campaigns take over unless they say otherwise.
     pub defaults: Option<RawDefaults>,
     /// How the daemon goes about its work.
@@ -149,6 +153,9 @@ pub(in crate::manifest) struct RawSmartlead {
     /// A reference to what webhooks are signed with. Without it webhooks are refused.
     #[schemars(schema_with = "schema::secret")]
     pub webhook_secret: Option<String>,
+    /// Where Smartlead reaches this daemon: `https://HOST/hooks/NAME-OF-THE-PROVIDER`. Each campaign is given a webhook
+    /// there; without it none is made. Needs `webhook_secret`. No secret: plans show it.
+    pub webhook_url: Option<String>,
 }
 
 /// What campaigns take over unless they say otherwise.

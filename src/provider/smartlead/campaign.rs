@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::SmartleadProvider;
 use super::client::Call;
-use super::wire;
+use super::{hooks, wire};
 use crate::model::{Campaign, OnLeave, SequenceStep, SpanUnit, State, StopOn, Track, fill_holes};
 use crate::provider::{CallError, RemoteState, RemoteValues, STATUS};
 
@@ -120,7 +120,9 @@ impl SmartleadProvider<'_> {
         let campaign = self.client.json(Call::get(format!("campaigns/{id}"))).await?;
         let steps = self.client.json(Call::get(format!("campaigns/{id}/sequences"))).await?;
         let mailboxes = self.client.json(Call::get(format!("campaigns/{id}/email-accounts"))).await?;
-        Ok(state(&campaign, &wire::rows(&steps), &wire::rows(&mailboxes)))
+        let mut state = state(&campaign, &wire::rows(&steps), &wire::rows(&mailboxes));
+        state.values.extend(self.read_hook(id).await?);
+        Ok(state)
     }
 
     pub(super) async fn write_campaign(
@@ -157,6 +159,9 @@ impl SmartleadProvider<'_> {
                 self.say(Call::delete(path("email-accounts"), Some(&body))).await?;
             }
         }
+        if some(hooks::PREFIX) {
+            self.write_hook(id, target).await?;
+        }
         if some(STATUS) {
             let word = match target.get(STATUS).and_then(Value::as_str) {
                 Some("active") => "START",
@@ -168,7 +173,7 @@ impl SmartleadProvider<'_> {
     }
 
     /// 200 with `ok: false` is a refusal.
-    async fn say(&self, call: Call<'_>) -> Result<(), CallError> {
+    pub(super) async fn say(&self, call: Call<'_>) -> Result<(), CallError> {
         let reply = self.client.json(call).await?;
         if reply.get("ok").and_then(Value::as_bool) == Some(false) {
             let reason =

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::wire;
 use crate::model::Clock;
+use crate::provider::last_look::{HELD_BACK, LastLook};
 use crate::provider::{CallError, Pace, ProviderError};
 
 /// An export of a hundred thousand leads with long fields stays below.
@@ -37,6 +38,7 @@ pub(crate) struct Client<'c> {
     key: SecretString,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    look: LastLook,
     timeout: Duration,
 }
 
@@ -91,6 +93,7 @@ impl<'c> Client<'c> {
         timeout: Duration,
         clock: &'c dyn Clock,
         pace: Box<dyn Pace + 'c>,
+        look: LastLook,
     ) -> Result<Self, ProviderError> {
         let base = super::super::webhook::check_url(url).map_err(|_| ProviderError::Url)?;
         // A second installation fails and changes nothing: one process, one provider.
@@ -103,7 +106,7 @@ impl<'c> Client<'c> {
             .redirect(Policy::none())
             .build()
             .map_err(|error| ProviderError::Client(error.without_url()))?;
-        Ok(Self { http, base, key, clock, pace, timeout })
+        Ok(Self { http, base, key, clock, pace, look, timeout })
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -164,11 +167,19 @@ impl<'c> Client<'c> {
             url.query_pairs_mut().append_pair(name, value);
         }
         let mut request = self.http.request(call.method.clone(), url);
+        let too_late = || CallError::Later { after: None, reason: HELD_BACK.to_owned() };
+        // What only reads does no harm, and what has no body is asked for here.
+        let look = self.look.for_call();
+        if !call.reads() && look.is_too_late() {
+            return Err(too_late());
+        }
         if let Some(body) = call.body {
-            request = request.json(body);
+            request = request.header(CONTENT_TYPE, "application/json");
+            request = look.body(request, body.to_string().into_bytes());
         }
         match request.send().await {
             Ok(response) => self.read(response).await,
+            Err(_) if !call.reads() && look.held_back() => Err(too_late()),
             Err(error) if error.is_connect() => {
                 Err(CallError::Later { after: None, reason: "could not connect to Smartlead".to_owned() })
             }

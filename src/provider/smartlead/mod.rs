@@ -20,12 +20,15 @@
 //! | the block list takes addresses and domains it has, at least 100 at once | `block` | refused, and nobody new is handed over |
 //! | `event_time_gt` and `sent_time_start_date` take ISO instants | `news` | late news; all is read anew every day or week |
 //! | statistics are a row a mail | `news` | no sent dates; states still come from the roster |
+//! | a campaign's webhooks are listed with name, url and event types, and one posted with its id replaces that one | `hooks` | shown as drift, or a second one of the same name; what is told twice is taken in once |
+//! | `categories` of a webhook are names of the account's categories | `hooks` | refused with 400, loudly; polling remains |
 //! | webhooks are signed over the raw body with the secret that is declared | `webhook` | refused with 401; polling remains |
 //! | a 500 whose words name a reason was not carried out | `wire::is_business` | a contact parked although it arrived |
 
 mod campaign;
 mod client;
 mod hold;
+mod hooks;
 mod leads;
 mod news;
 mod settle;
@@ -48,8 +51,11 @@ use client::Call;
 
 pub(super) use client::Client;
 
-/// Requests under way at once: enough to use a minute's budget in spite of slow answers.
+/// Requests under way at once, at least and at most.
 const AT_ONCE: usize = 8;
+const MOST_AT_ONCE: usize = 32;
+/// Seconds that an answer may take and the budget is used up all the same.
+const SLOW: usize = 2;
 /// One export answers for all of them.
 const LOOKED_UP: u32 = 10_000;
 
@@ -57,7 +63,11 @@ pub(super) struct SmartleadProvider<'c> {
     client: Client<'c>,
     /// Leads in one request.
     batch: usize,
+    /// Requests that are handed over side by side.
+    at_once: usize,
     other_campaigns: OtherCampaigns,
+    /// Where its webhooks are to go.
+    webhook_url: Option<String>,
     /// Which value of `ignore_duplicate_leads_in_other_campaign` takes people that other campaigns hold: sources
     /// disagree, so it is found out. False is what was observed.
     flag: AtomicBool,
@@ -65,12 +75,23 @@ pub(super) struct SmartleadProvider<'c> {
     categories: tokio::sync::OnceCell<Vec<(i64, String)>>,
 }
 
+/// What is declared of the account.
+pub(super) struct Settings {
+    pub(super) batch: u32,
+    pub(super) per_minute: u32,
+    pub(super) other_campaigns: OtherCampaigns,
+    pub(super) webhook_url: Option<String>,
+}
+
 impl<'c> SmartleadProvider<'c> {
-    pub(super) fn new(client: Client<'c>, batch: u32, other_campaigns: OtherCampaigns) -> Self {
+    pub(super) fn new(client: Client<'c>, settings: Settings) -> Self {
+        let Settings { batch, per_minute, other_campaigns, webhook_url } = settings;
         Self {
             client,
             batch: batch.clamp(1, 400) as usize,
+            at_once: (per_minute as usize * SLOW / 60).clamp(AT_ONCE, MOST_AT_ONCE),
             other_campaigns,
+            webhook_url,
             flag: AtomicBool::new(other_campaigns == OtherCampaigns::Refuse),
             learned: Mutex::default(),
             categories: tokio::sync::OnceCell::new(),
@@ -113,7 +134,7 @@ impl Provider for SmartleadProvider<'_> {
     }
 
     fn at_once(&self) -> usize {
-        AT_ONCE
+        self.at_once
     }
 
     fn looks_up_at_once(&self, _batch: u32) -> u32 {
@@ -135,7 +156,11 @@ impl Provider for SmartleadProvider<'_> {
 
 impl Remote for SmartleadProvider<'_> {
     fn wanted(&self, campaign: &Campaign) -> RemoteValues {
-        campaign::wanted(campaign)
+        let mut wanted = campaign::wanted(campaign);
+        if let Some(url) = &self.webhook_url {
+            wanted.extend(hooks::wanted(url));
+        }
+        wanted
     }
 
     fn find<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<String>, CallError>> {

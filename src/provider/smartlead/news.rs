@@ -52,14 +52,13 @@ impl SmartleadProvider<'_> {
     }
 
     /// Categories by id; an account may have its own.
-    async fn categories(&self) -> Result<&[(i64, String)], CallError> {
+    pub(super) async fn categories(&self) -> Result<&[(i64, String)], CallError> {
         let list = self
             .categories
             .get_or_try_init(|| async {
                 let list = self.client.json(Call::get("leads/fetch-categories")).await?;
-                let named = |row: &Value| {
-                    Some((wire::number(row.get("id")?)?, wire::text(row, "name")?.to_lowercase()))
-                };
+                let named =
+                    |row: &Value| Some((wire::number(row.get("id")?)?, wire::text(row, "name")?.to_owned()));
                 Ok::<_, CallError>(wire::rows(&list).iter().filter_map(named).collect())
             })
             .await?;

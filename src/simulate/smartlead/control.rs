@@ -40,6 +40,16 @@ impl Shared {
                     Err(error) => Reply::json(400, json!({ "error": error })),
                 }
             }
+            ("GET", ["at-once"]) => Reply::ok(json!(self.most_at_once())),
+            ("POST", ["latency"]) => {
+                match body.get("ms").and_then(Value::as_str).unwrap_or_default().parse() {
+                    Ok(latency) => {
+                        self.set_latency(latency);
+                        Reply::ok(json!({ "ok": true }))
+                    }
+                    Err(error) => Reply::json(400, json!({ "error": error })),
+                }
+            }
             ("POST", ["reading"]) => {
                 let text = body.get("set").and_then(Value::as_str).unwrap_or_default();
                 match self.world().readings.set(text) {
@@ -105,6 +115,7 @@ impl World {
                     "unsubscribed": member.unsubscribed || record.unsubscribed,
                     "unsubscribed_everywhere": record.unsubscribed,
                     "replied": member.replied_at.is_some(),
+                    "created_at": instant(member.created_at),
                     "fields": record.fields,
                     "custom_fields": record.custom,
                 });

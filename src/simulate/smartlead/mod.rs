@@ -10,6 +10,7 @@ pub(super) mod connection;
 mod control;
 pub(super) mod faults;
 mod hooks;
+mod latency;
 mod leads;
 mod rate;
 mod read;
@@ -38,11 +39,13 @@ use crate::model::Clock;
 use answer::{Body, Reply, Request};
 use connection::{Breakable, Cut};
 use faults::Fault;
+use latency::Answering;
 use rate::Limiter;
 use world::{Call, World};
 
 pub use faults::Faults;
 pub use hooks::HOOK_SECRET;
+pub use latency::Latency;
 pub use rate::Rate;
 pub use readings::Readings;
 
@@ -63,6 +66,7 @@ pub struct Options {
     pub faults: Faults,
     pub seed: u64,
     pub rate: Rate,
+    pub latency: Latency,
     /// How much faster than the machine's its own clock goes.
     pub speed: u32,
     /// How long a lead takes to show up in the roster, by its own clock.
@@ -80,6 +84,7 @@ impl Default for Options {
             faults: Faults::default(),
             seed: 1,
             rate: Rate::default(),
+            latency: Latency::default(),
             speed: 1,
             roster_delay: TimeDelta::zero(),
             readings: Readings::default(),
@@ -91,6 +96,7 @@ impl Default for Options {
 struct Shared {
     world: Mutex<World>,
     limiter: Mutex<Limiter>,
+    answering: Mutex<Answering>,
     faults: Mutex<Faults>,
     clock: Arc<dyn Clock>,
     /// Instants of the machine's clock and of our own that belong together.
@@ -144,6 +150,7 @@ impl Simulator {
             started: (now, Mutex::new(world.now)),
             world: Mutex::new(world),
             limiter: Mutex::new(Limiter::new(options.rate)),
+            answering: Mutex::new(Answering::new(options.latency, options.seed)),
             faults: Mutex::new(options.faults),
             clock,
             speed: options.speed.max(1),
@@ -355,7 +362,10 @@ async fn call(
     };
     let mut request = request(method.as_str(), path, query, body);
     let key = request.query.remove("api_key");
-    match shared.api(&request, key.as_deref()) {
+    let (_under_way, takes) = shared.begin();
+    let outcome = shared.api(&request, key.as_deref());
+    tokio::time::sleep(takes).await;
+    match outcome {
         Outcome::Answered(reply) => http(reply),
         Outcome::Silent => {
             tokio::time::sleep(FOR_EVER).await;

@@ -19,6 +19,11 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: include_str!("never_twice.sql"),
     },
     Invariant {
+        name: "one_mail_a_step",
+        promise: "each mail of a sequence goes to a contact once, where we send it ourselves",
+        sql: include_str!("one_mail_a_step.sql"),
+    },
+    Invariant {
         name: "one_address_once",
         promise: "one address is in a campaign once, however many rows carry it",
         sql: include_str!("one_address_once.sql"),

@@ -3,5 +3,6 @@ select coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint as changes
 from pg_stat_all_tables
 where relid in (
     'public.companies'::regclass, 'public.employees'::regclass, 'outreach.enrollments'::regclass,
-    'outreach.suppressions'::regclass, 'outreach.pauses'::regclass
+    'outreach.suppressions'::regclass, 'outreach.pauses'::regclass,
+    'outreach.paused_companies'::regclass
 )

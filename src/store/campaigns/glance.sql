@@ -2,10 +2,8 @@
 -- $1 campaign, $2 now
 open as (
     select
-        min(coalesce(not_before, recorded_at)) filter (where state in ('recorded', 'retry') and action = 'enroll')
-            as enroll_due,
-        min(coalesce(not_before, recorded_at)) filter (where state in ('recorded', 'retry') and action <> 'enroll')
-            as other_due,
+        min(coalesce(not_before, recorded_at)) filter (where state in ('recorded', 'retry') and action in ('enroll', 'send')) as enroll_due,
+        min(coalesce(not_before, recorded_at)) filter (where state in ('recorded', 'retry') and action not in ('enroll', 'send')) as other_due,
         bool_or(state = 'claimed' and l.until <= clock_timestamp()) as is_orphaned
     from outreach.pushes p
     left join outreach.leases l on l.name = 'provider:' || p.provider
@@ -14,7 +12,10 @@ open as (
 select
     n.changes,
     c.served_tick, c.seen_digest, c.seen_changes, c.seen_at,
-    o.enroll_due, o.other_due, coalesce(o.is_orphaned, false) as is_orphaned,
+    o.enroll_due, o.other_due,
+    (
+        select min(next_at) from outreach.enrollments where campaign_number = $1 and live and next_at is not null
+    ) as mail_due, coalesce(o.is_orphaned, false) as is_orphaned,
     exists (
         select from outreach.pauses where campaign_number = $1 and (until is null or until > $2)
     ) as is_paused

@@ -15,7 +15,7 @@ pub use remembered::{remember, remembered};
 pub struct Handed {
     /// When the first contact was enrolled; the start of the ramp.
     pub first: Option<DateTime<Utc>>,
-    /// Enrollments handed over since the day began, and those that may have been.
+    /// Enrollments handed over since the day began, and those that may have been; mails where we send them.
     pub today: i64,
 }
 
@@ -24,22 +24,66 @@ pub async fn handed(
     connection: &mut PgConnection,
     number: i32,
     day_start: DateTime<Utc>,
+    mails: bool,
 ) -> Result<Handed, StoreError> {
     sql::query_as(
         "select
              (select min(enrolled_at) from outreach.enrollments
               where campaign_number = $1 and status <> 'failed') as first,
-             (select count(*) from outreach.enrollments
-              where campaign_number = $1 and enrolled_at >= $2 and status <> 'failed')
-             + (select count(*) from outreach.pushes
-                where campaign_number = $1 and settled_at is null and action = 'enroll'
-                  and (state <> 'recorded' or attempts > 0)) as today",
+             case when $3 then (
+                 select count(*) from outreach.mails where campaign_number = $1 and handed_at >= $2
+             ) else (
+                 select count(*) from outreach.enrollments
+                 where campaign_number = $1 and enrolled_at >= $2 and status <> 'failed'
+             ) end
+             + (select count(*) from outreach.pushes p
+                where campaign_number = $1 and settled_at is null and action in ('enroll', 'send')
+                  and (state <> 'recorded' or attempts > 0)
+                  and not exists (
+                      select from outreach.mails m
+                      where m.employee_id = p.employee_id and m.campaign_number = p.campaign_number
+                        and m.ordinal = p.ordinal and m.handed_at >= $2
+                  )) as today",
     )
     .bind(number)
     .bind(day_start)
+    .bind(mails)
     .fetch_one(connection)
     .await
     .map_err(StoreError::on("count what was handed over today"))
+}
+
+/// When the next mails of the campaign's contacts are due, to the hour: the mail before, when, how many.
+pub async fn mails_due(
+    connection: &mut PgConnection,
+    number: i32,
+) -> Result<Vec<(i16, DateTime<Utc>, i64)>, StoreError> {
+    sql::query_as(
+        "select step, date_trunc('hour', next_at) as at, count(*)
+         from outreach.enrollments
+         where campaign_number = $1 and live and next_at is not null and step is not null
+         group by 1, 2
+         order by 2, 1",
+    )
+    .bind(number)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::on("count the mails that are due"))
+}
+
+/// When each of the mailboxes sent its first mail; those that have sent none are left out.
+pub async fn first_mails(
+    connection: &mut PgConnection,
+    senders: &[&str],
+) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+    sql::query_as(
+        "select sender, min(handed_at) from outreach.mails
+         where sender = any ($1) and handed_at is not null group by sender",
+    )
+    .bind(senders)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::on("look up the first mails"))
 }
 
 /// The provider that still holds contacts of the campaign, if it is not the one that is declared now.
@@ -147,9 +191,11 @@ pub struct Glance {
     pub seen_digest: Option<String>,
     pub seen_changes: Option<i64>,
     pub seen_at: Option<DateTime<Utc>>,
-    /// When the next push that was put off is due: an enrollment, anything else.
+    /// When the next push that was put off is due: an enrollment or a mail, anything else.
     pub enroll_due: Option<DateTime<Utc>>,
     pub other_due: Option<DateTime<Utc>>,
+    /// When the next mail of somebody's sequence is due, where we send them.
+    pub mail_due: Option<DateTime<Utc>>,
     /// A process died with pushes in hand.
     pub is_orphaned: bool,
     /// By hand, beside the files.

@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::types::Json;
 
-use crate::model::{Campaign, FieldRef, Limits, Membership, OnLeave, OutreachType, Safety, State, WriteBack};
+use crate::model::{
+    Campaign, Colleagues, FieldRef, Limits, Membership, OnLeave, OutreachType, Safety, State, WriteBack,
+};
 use crate::store::{Store, StoreError, sql};
 
 /// Remembers that the campaign is declared, under its present name and provider.
@@ -94,6 +96,7 @@ fn campaign(number: i32, row: Row) -> Campaign {
             .into_iter()
             .filter_map(|(field, value)| Some(WriteBack { field: FieldRef::parse(&field)?, value }))
             .collect(),
+        colleagues: Colleagues::default(),
         remote: None,
         file: String::new(),
     }

@@ -157,15 +157,22 @@ fn draft(campaign: &Campaign, field: &str) -> String {
 /// Changes whenever the declared fields do. Of a draft only that it is one: a prompt that is edited concerns those
 /// who enter from then on.
 fn shape(campaign: &Campaign) -> i64 {
-    let mut hasher = Sha256::new();
     let mut fields = campaign.fields.clone();
     for source in fields.values_mut() {
         if matches!(source, FieldSource::Draft(_)) {
             *source = FieldSource::Value("drafted".to_owned());
         }
     }
-    hasher.update(serde_json::to_vec(&fields).unwrap_or_default());
-    let digest = hasher.finalize();
+    hash_of(&fields)
+}
+
+/// Changes whenever the mails do: who was refused for what they say may be tried again.
+pub fn sequence_hash(campaign: &Campaign) -> i64 {
+    if campaign.sequence.is_empty() { 0 } else { hash_of(&campaign.sequence) }
+}
+
+fn hash_of(declared: &impl serde::Serialize) -> i64 {
+    let digest = Sha256::digest(serde_json::to_vec(declared).unwrap_or_default());
     i64::from_be_bytes(std::array::from_fn(|index| digest[index]))
 }
 

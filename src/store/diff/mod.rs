@@ -6,13 +6,14 @@
 //! field catalog, with every value bound.
 
 mod columns;
+mod follow_ups;
 mod ranked;
 mod ready;
 mod report;
 mod steps;
 mod tails;
 
-pub use columns::{is_address, is_unset, normalized};
+pub use columns::{is_address, is_unset, normalized, sequence_hash};
 pub use report::{ActionRow, Report, Verdict};
 
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Question<'a> {
     pub remaining_today: Option<i64>,
     /// Start of the campaign's local day: what was handed over since counts against the limits.
     pub day_start: DateTime<Utc>,
+    /// Mails of the sequence, where we send each one ourselves: limits count mails then.
+    pub mails: Option<u16>,
     /// Look at these contacts only. Ranks (limits, per company) then count within them.
     pub only: Option<&'a [Uuid]>,
 }

@@ -41,6 +41,20 @@ impl Steps<'_> {
         where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
     "
         );
+        // What counts against a domain's limit of today.
+        let today = if self.question.mails.is_some() {
+            format!("{} union all select email from follow_ups", self.mails_today(binds))
+        } else {
+            format!(
+                "
+        select email from outreach.enrollments
+        where campaign_number = {number} and enrolled_at >= {since} and status <> 'failed'
+        union all
+        select email from outreach.pushes
+        where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
+    "
+            )
+        };
         let mut layers = vec![("single", self.single(&sort))];
         let mut previous = "single";
         let mut layer = |name: &'static str,
@@ -110,20 +124,19 @@ cross join (
             let held = format!(
                 "
 left join (
-    select split_part(email, '@', 2) as domain, count(*) as taken from (
-        select email from outreach.enrollments
-        where campaign_number = {number} and enrolled_at >= {since} and status <> 'failed'
-        union all
-        select email from outreach.pushes
-        where campaign_number = {number} and action = 'enroll' and settled_at is null and {OPEN}
-    ) u group by 1
+    select split_part(email, '@', 2) as domain, count(*) as taken from ({today}) u group by 1
 ) t on t.domain = split_part(r.email, '@', 2)"
             );
             let bound = i64::from(bound);
             layer("within_domain", ", split_part(p.email, '@', 2)", Some(held), bound, Skip::OverDomainLimit);
         }
         if let Some(bound) = self.question.remaining_today {
-            layer("within_day", "", None, bound, Skip::OverDailyLimit);
+            let due = self.question.mails.map(|_| {
+                "
+cross join (select count(*) as taken from follow_ups) t"
+                    .to_owned()
+            });
+            layer("within_day", "", due, bound, Skip::OverDailyLimit);
         }
         layers.push(("admitted", format!("select * from {previous}")));
         layers

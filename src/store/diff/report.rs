@@ -88,6 +88,7 @@ pub struct Report {
     pub enroll: i64,
     pub update: i64,
     pub withdraw: i64,
+    pub send: i64,
     /// Of the withdrawals, those that nothing may delay.
     pub stops: i64,
     /// Live enrollments before any action.
@@ -150,6 +151,7 @@ impl Report {
                         self.withdraw = n;
                         self.stops = row.try_get("stops")?;
                     }
+                    ActionKind::Send => self.send = n,
                 }
                 self.sums[0] ^= row.try_get::<i64, _>("digest_1")?;
                 self.sums[1] ^= row.try_get::<i64, _>("digest_2")?;

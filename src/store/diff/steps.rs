@@ -63,6 +63,7 @@ impl<'a> Steps<'a> {
     /// `with candidates as (...), ..., actions as (...)`.
     pub(super) fn with_clause(&self, binds: &mut Binds) -> String {
         let ranked = self.ranked(binds);
+        let follow_ups = self.follow_ups(binds);
         let steps = [
             ("candidates", self.candidates(binds)),
             ("enrolled", self.enrolled(binds)),
@@ -72,7 +73,8 @@ impl<'a> Steps<'a> {
             ("judged", self.judged(binds)),
         ];
         let mut text = String::from("with ");
-        for (name, step) in steps.iter().chain(&ranked).chain(&[("actions", self.actions(binds))]) {
+        let last = [("actions", self.actions(binds))];
+        for (name, step) in steps.iter().chain(&follow_ups).chain(&ranked).chain(&last) {
             let comma = if *name == "candidates" { "" } else { ",\n" };
             let _ = write!(text, "{comma}{name} as (\n{step}\n)");
         }
@@ -328,7 +330,13 @@ left join (
                 format!("f.known and f.status is not null and f.status <> 'failed' and not ({reenters})"),
                 Skip::AlreadyContacted,
             ),
-            ("f.status = 'failed' and f.refused_hash = f.source_hash".to_owned(), Skip::Refused),
+            (
+                format!(
+                    "f.status = 'failed' and f.refused_hash = f.source_hash # {}::bigint",
+                    binds.add(Bind::Int(columns::sequence_hash(self.campaign)))
+                ),
+                Skip::Refused,
+            ),
             ("coalesce(f.email, '') = ''".to_owned(), Skip::NoAddress),
             (format!("f.email <> '' and not {}", columns::is_address("f.email")), Skip::InvalidAddress),
             ("f.unsubscribed".to_owned(), Skip::Unsubscribed),
@@ -341,6 +349,7 @@ left join (
             (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
+            (self.company_waits("f.company_id", binds), Skip::ColleagueReplied),
             (unverified, Skip::NotVerified),
             (self.awaits_draft(binds, false), Skip::NoDraft),
             (self.awaits_draft(binds, true), Skip::DraftNotApproved),
@@ -389,7 +398,10 @@ where f.matched and not f.live and not f.in_flight",
 
     fn actions(&self, binds: &mut Binds) -> String {
         let entered = binds.add(Bind::Text(self.campaign.segment.clone()));
-        let updates = if self.campaign.state == State::Active { "true" } else { "false" };
+        let (changes, sends) = match self.question.mails {
+            Some(_) => ("select * from changes".to_owned(), Self::sends()),
+            None => (self.changes(binds), String::new()),
+        };
         format!(
             "select
     'enroll' as action, employee_id, company_id, email, coalesce(ordinal, 0) + 1 as ordinal,
@@ -397,8 +409,17 @@ where f.matched and not f.live and not f.in_flight",
 from admitted
 where skip is null
 union all
-select
-    'update', employee_id, company_id, email, ordinal + 1, 'fields_changed', source_hash
+{changes}{sends}"
+        )
+    }
+
+    /// What happens to those who are in: updates and withdrawals.
+    pub(super) fn changes(&self, binds: &mut Binds) -> String {
+        let updates = if self.campaign.state == State::Active { "true" } else { "false" };
+        format!(
+            "select
+    'update' as action, employee_id, company_id, email, ordinal + 1 as ordinal,
+    'fields_changed' as reason, source_hash
 from standing t
 where leaves is null and not in_flight and {updates} and complete and drafted
     and source_hash <> held_hash

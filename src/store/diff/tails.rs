@@ -58,7 +58,9 @@ select 'sample', action, null, null, null, null, to_jsonb(s) from ({sample}) s",
                         "(select * from actions where action = '{action}' order by email collate \"C\", employee_id limit {limit})"
                     )
                 };
-                format!("({} union all {} union all {})", kind("enroll"), kind("update"), kind("withdraw"))
+                let kinds = ["enroll", "update", "withdraw"];
+                let kinds = kinds.iter().chain(self.question.mails.map(|_| &"send"));
+                format!("({})", kinds.map(|action| kind(action)).collect::<Vec<_>>().join(" union all "))
             }
         };
         let number = self.number(binds);
@@ -90,6 +92,18 @@ order by a.action, a.email collate \"C\", a.employee_id",
             Record::Stops => format!("a.action = 'withdraw' and a.reason in ({})", stop_codes()),
         };
         let now = instant(binds, self.question.as_of);
+        // A follow-up says what the mails before it said of the contact.
+        let (said, held) = match self.question.mails {
+            Some(_) => (
+                "when a.action = 'send' then n.fields",
+                format!(
+                    "
+left join outreach.enrollments n on n.employee_id = a.employee_id and n.campaign_number = {}",
+                    self.number(binds)
+                ),
+            ),
+            None => ("", String::new()),
+        };
         format!(
             "insert into outreach.pushes (
     employee_id, campaign_number, ordinal, action, provider, company_id, email, reason,
@@ -97,12 +111,12 @@ order by a.action, a.email collate \"C\", a.employee_id",
 )
 select
     a.employee_id, {number}, a.ordinal, a.action, {provider}, a.company_id, a.email, a.reason,
-    case when a.action = 'withdraw' then '{{}}'::jsonb else {fields} end,
-    case when a.action = 'withdraw' then null else {inputs} end,
+    case when a.action = 'withdraw' then '{{}}'::jsonb {said} else {fields} end,
+    case when a.action in ('withdraw', 'send') then null else {inputs} end,
     a.source_hash, {reconcile}, row_number() over (), {now}
 from actions a
 left join public.employees e on e.id = a.employee_id
-left join public.companies c on c.id = e.company_id
+left join public.companies c on c.id = e.company_id{held}
 where {which}",
             number = self.number(binds),
             provider = binds.add(Bind::Text(self.campaign.provider.clone())),

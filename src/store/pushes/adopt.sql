@@ -18,4 +18,5 @@ update outreach.pushes p
 set state = 'in_doubt', doubted = true, token = $3
 from open o
 where (p.employee_id, p.campaign_number, p.ordinal) = (o.employee_id, o.campaign_number, o.ordinal)
-returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts, p.reason
+returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts, p.reason,
+    null::smallint as step, null::text as sender

@@ -1,6 +1,7 @@
 -- Claims the next due pushes of a campaign for one provider call.
 -- $1 campaign, $2 lease name, $3 lease token, $4 now, $5 how many,
--- $6 actions that may go out now, $7 whether the campaign is over
+-- $6 actions that may go out now, $7 whether the campaign is over,
+-- $8 mailboxes that may send now (null: the provider sends by itself), $9 all of them
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
 ),
@@ -17,7 +18,7 @@ allowed as (
 ),
 due as (
     select p.employee_id, p.campaign_number, p.ordinal, p.action, p.email, p.company_id, p.fields,
-        p.source_hash, p.doubted, p.handed_at, j.is_stopped
+        p.source_hash, p.doubted, p.handed_at, j.is_stopped, s.step, s.sender
     from outreach.pushes p
     cross join holder
     cross join allowed w
@@ -34,13 +35,35 @@ due as (
                 select from outreach.suppressions s
                 where s.target in (p.email, '@' || split_part(p.email, '@', 2))
             )
+            or p.action = 'send' and not exists (
+                select from outreach.enrollments n
+                where n.employee_id = p.employee_id and n.campaign_number = $1 and n.live
+            )
+            or p.action in ('enroll', 'send') and exists (
+                select from outreach.paused_companies w
+                where w.company_id = p.company_id and w.campaign_number = $1
+                  and (w.until is null or w.until > $4)
+            )
         ) as is_stopped
     ) j
+    -- A mail that was made keeps its sender, and a contact keeps the one that wrote first.
+    left join lateral (
+        select n.step, coalesce(m.sender, case when p.action = 'send' then n.sender end) as sender
+        from (select 1) o
+        left join outreach.enrollments n on n.employee_id = p.employee_id and n.campaign_number = $1
+        left join outreach.mails m
+            on m.employee_id = p.employee_id and m.campaign_number = $1 and m.ordinal = p.ordinal
+        where $8::text[] is not null
+    ) s on true
     where p.campaign_number = $1
       and p.settled_at is null
       and p.state in ('recorded', 'retry')
       and (p.not_before is null or p.not_before <= $4)
       and (j.is_stopped or p.action = any (w.actions))
+      and (
+          $8::text[] is null or j.is_stopped or p.action not in ('enroll', 'send')
+          or case when s.sender = any ($9::text[]) then s.sender = any ($8) else cardinality($8) > 0 end
+      )
     order by p.place
     limit $5
     for update of p
@@ -73,7 +96,7 @@ assumed as (
     select employee_id, $1, company_id, email, 'queued', ordinal, fields, source_hash,
         coalesce(handed_at, $4), $4
     from stopped
-    where doubted
+    where doubted and action <> 'send'
     on conflict (employee_id, campaign_number) do update
     set ordinal = excluded.ordinal, updated_at = excluded.updated_at,
         status = case when n.live then n.status else 'queued' end
@@ -86,10 +109,11 @@ claimed as (
     where (p.employee_id, p.campaign_number, p.ordinal) = (d.employee_id, d.campaign_number, d.ordinal)
       and not d.is_stopped
     returning p.employee_id, p.ordinal, p.action, p.email, p.fields, p.inputs, p.attempts,
-        p.reason
+        p.reason, d.step, d.sender
 )
-select employee_id, ordinal, action, email, fields, inputs, attempts, reason, (select count(*) from stopped) as dropped
+select employee_id, ordinal, action, email, fields, inputs, attempts, reason, step, sender,
+    (select count(*) from stopped) as dropped
 from claimed
 union all
-select null, null, null, null, null, null, null, null, count(*) from stopped having count(*) > 0
+select null, null, null, null, null, null, null, null, null, null, count(*) from stopped having count(*) > 0
 order by employee_id

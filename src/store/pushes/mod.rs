@@ -3,6 +3,7 @@
 //! Never calls a provider and never keeps a transaction open for one.
 
 mod companies;
+mod settle;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
@@ -11,7 +12,9 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
-use crate::model::{ActionKind, Campaign, PushKey, PushState, WithdrawReason, printable};
+use crate::model::{ActionKind, PushKey, WithdrawReason};
+
+pub use settle::{Outcome, Settled, settle};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +30,10 @@ pub struct Claimed {
     pub attempts: i16,
     /// Why it leaves, of a withdrawal.
     pub reason: Option<WithdrawReason>,
+    /// The last mail of its sequence that was accepted; 0 before the first.
+    pub step: u16,
+    /// The mailbox that writes to the contact.
+    pub sender: Option<String>,
 }
 
 impl Claimed {
@@ -45,6 +52,8 @@ impl Claimed {
             inputs: row.try_get("inputs")?,
             attempts: row.try_get("attempts")?,
             reason: WithdrawReason::parse(row.try_get("reason")?),
+            step: row.try_get::<Option<i16>, _>("step")?.unwrap_or_default() as u16,
+            sender: row.try_get("sender")?,
         })
     }
 }
@@ -83,11 +92,21 @@ impl Gate {
     fn actions(self) -> Vec<&'static str> {
         let open = [
             (self.enroll, ActionKind::Enroll),
+            (self.enroll, ActionKind::Send),
             (self.update, ActionKind::Update),
             (true, ActionKind::Withdraw),
         ];
         open.iter().filter(|(open, _)| *open).map(|(_, action)| action.as_str()).collect()
     }
+}
+
+/// The mailboxes that mails may leave from.
+#[derive(Debug, Clone, Copy)]
+pub struct Senders<'a> {
+    /// Those that may send now.
+    pub free: &'a [String],
+    /// All of the account: whoever was written to from another one is written to from any.
+    pub declared: &'a [String],
 }
 
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
@@ -98,6 +117,7 @@ pub async fn claim(
     gate: Gate,
     now: DateTime<Utc>,
     size: u32,
+    senders: Option<Senders<'_>>,
 ) -> Result<Batch, StoreError> {
     let doing = "claim pushes";
     let rows = sql::query(include_str!("claim.sql"))
@@ -108,6 +128,8 @@ pub async fn claim(
         .bind(i64::from(size))
         .bind(gate.actions())
         .bind(gate.over)
+        .bind(senders.map(|senders| senders.free))
+        .bind(senders.map(|senders| senders.declared))
         .fetch_all(store)
         .await
         .map_err(StoreError::on(doing))?;
@@ -246,6 +268,27 @@ pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option
     .map_err(StoreError::on("look for due pushes"))
 }
 
+/// Mails that are due wait until then: no mailbox may send them before.
+pub async fn put_off_mails(
+    store: &Store,
+    campaign: i32,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    sql::query(
+        "update outreach.pushes set not_before = $3
+         where campaign_number = $1 and settled_at is null and state in ('recorded', 'retry')
+           and action in ('enroll', 'send') and (not_before is null or not_before <= $2)",
+    )
+    .bind(campaign)
+    .bind(now)
+    .bind(until)
+    .execute(store)
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(StoreError::on("put mails off"))
+}
+
 /// Pushes that the provider has put off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct PutOff {
@@ -264,108 +307,4 @@ pub async fn put_off(store: &Store, campaign: i32) -> Result<PutOff, StoreError>
     .fetch_one(store)
     .await
     .map_err(StoreError::on("count pushes that were put off"))
-}
-
-/// What became of one claimed push.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
-    pub key: PushKey,
-    pub action: ActionKind,
-    pub state: PushState,
-    pub answer: Option<String>,
-    pub not_before: Option<DateTime<Utc>>,
-    /// The fields as they were handed over, when templates made some of them.
-    pub rendered: Option<Value>,
-    /// Whether the provider may hold it although nobody said so; `None` leaves what was known.
-    pub doubted: Option<bool>,
-    /// Whether it was an attempt at all; false gives the attempt back.
-    pub counts: bool,
-}
-
-/// How many pushes ended in which state, and how many rows of `employees` were written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Settled {
-    pub accepted: i64,
-    pub refused: i64,
-    pub retry: i64,
-    pub in_doubt: i64,
-    pub written: i64,
-}
-
-impl std::ops::AddAssign for Settled {
-    fn add_assign(&mut self, other: Self) {
-        self.accepted += other.accepted;
-        self.refused += other.refused;
-        self.retry += other.retry;
-        self.in_doubt += other.in_doubt;
-        self.written += other.written;
-    }
-}
-
-impl Settled {
-    /// Pushes that were settled or put off.
-    pub const fn total(&self) -> i64 {
-        self.accepted + self.refused + self.retry + self.in_doubt
-    }
-}
-
-/// Settles outcomes with enrollments and write-back in one transaction. Settles nothing once the lease is lost.
-pub async fn settle(
-    store: &Store,
-    campaign: &Campaign,
-    lease: &Lease,
-    now: DateTime<Utc>,
-    outcomes: &[Outcome],
-) -> Result<Settled, StoreError> {
-    let doing = "settle pushes";
-    let extra = |column: &str| {
-        campaign
-            .write_back
-            .iter()
-            .find(|write| write.field.to_string() == column)
-            .map(|write| write.value.as_str())
-    };
-    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
-    // Every step looks rows up by key; on a table that has just grown the planner would rather read it all.
-    sql::query("set local enable_seqscan = off")
-        .execute(&mut *transaction)
-        .await
-        .map_err(StoreError::on(doing))?;
-    let rows = sql::query(include_str!("settle.sql"))
-        .bind(campaign.number)
-        .bind(&lease.name)
-        .bind(lease.token)
-        .bind(now)
-        .bind(outcomes.iter().map(|outcome| outcome.key.employee_id).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.key.ordinal).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.state.as_str()).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.answer.as_deref().map(printable)).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.not_before).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.rendered.as_ref()).collect::<Vec<_>>())
-        .bind(campaign.outreach_type.as_str())
-        .bind(extra("employee.processing_status"))
-        .bind(extra("employee.client_status"))
-        .bind(outcomes.iter().map(|outcome| outcome.doubted).collect::<Vec<_>>())
-        .bind(outcomes.iter().map(|outcome| outcome.counts).collect::<Vec<_>>())
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(StoreError::on(doing))?;
-    let mut settled = Settled::default();
-    for row in rows {
-        let mut read = || -> Result<(), sqlx::Error> {
-            let n: i64 = row.try_get("n")?;
-            match row.try_get("state")? {
-                "accepted" => settled.accepted = n,
-                "refused" => settled.refused = n,
-                "retry" => settled.retry = n,
-                _ => settled.in_doubt = n,
-            }
-            settled.written = row.try_get("written")?;
-            Ok(())
-        };
-        read().map_err(StoreError::on(doing))?;
-    }
-    companies::write(&mut transaction, campaign, now, outcomes).await.map_err(StoreError::on(doing))?;
-    transaction.commit().await.map_err(StoreError::on(doing))?;
-    Ok(settled)
 }

@@ -109,6 +109,51 @@ async fn an_edit_in_the_user_interface_is_drift_and_what_becomes_of_it_is_declar
     story.agrees(2).await;
 }
 
+/// Ours by its name; others are left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_declared_webhook_is_made_once_and_kept() {
+    let story = Story::new(2).await;
+    story.apply().await.ended(0);
+    let id = story.remote().await;
+    let path = format!("campaigns/{id}/webhooks");
+    let other = json!({ "id": null, "name": "crm", "webhook_url": "https://crm.example/", "event_types": ["EMAIL_SENT"], "categories": ["Interested"] });
+    assert_eq!(story.smartlead.call("POST", &path, other).await.0, 200);
+    let hooks = async || story.inside().await["hooks"].as_array().unwrap().clone();
+    let declare =
+        |url: &str| story.provider(&format!("per_minute: 60000, timeout: 1s, webhook_url: \"{url}\""));
+    declare("https://outreach.example/hooks/sl");
+    let plan = story.run(&["plan"]).await.ended(0).stdout;
+    assert!(plan.contains("webhook.url: null -> \"https://outreach.example/hooks/sl\""), "{plan}");
+    // Made, and the answer is lost.
+    story.smartlead.faults("drop-after=40%");
+    story.run(&["apply", "--yes"]).await;
+    story.smartlead.faults("");
+    story.quiet().await;
+    let two = hooks().await;
+    assert_eq!(two.len(), 2, "{two:?}");
+    let ours = two.iter().find(|hook| hook["name"] == "outreachd").unwrap();
+    assert_eq!(ours["url"], "https://outreach.example/hooks/sl");
+    // Another address changes it in its place.
+    declare("https://elsewhere.example/hooks/sl");
+    story.quiet().await;
+    let moved = hooks().await;
+    let same = moved.iter().find(|hook| hook["id"] == ours["id"]).unwrap();
+    assert_eq!((moved.len(), same["url"].as_str()), (2, Some("https://elsewhere.example/hooks/sl")));
+    // Taken away by somebody there: drift, and restored where that is declared.
+    story.smartlead.call("DELETE", &path, json!({ "id": ours["id"] })).await;
+    let drift: Vec<String> = story.plan().await["remote"]["drift"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["field"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(drift, ["webhook.events", "webhook.url"]);
+    story.edit("remote: {", "on_drift: restore\nremote: {");
+    story.quiet().await;
+    assert_eq!(hooks().await.len(), 2);
+    story.agrees(2).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_to_the_creation_makes_no_second_campaign() {
     for fault in ["timeout=100%", "drop-after=100%", "500-after=100%", "drop=100%"] {

@@ -7,23 +7,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use outreachd::simulate::smartlead::Options;
-use serde_json::Value;
 use tokio::time::sleep;
 
 use super::story::Story;
-
-/// `SplitMix64`: the same seed, the same days.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
+use crate::support::dice::Dice;
 
 async fn live(seed: u64) {
     let mut dice = Dice(seed);
@@ -90,43 +77,7 @@ async fn live(seed: u64) {
     story.quiet().await;
     story.run(&["feedback"]).await.ended(0);
     story.quiet().await;
-    agree(&story, &stopped).await;
-}
-
-async fn agree(story: &Story, stopped: &BTreeSet<String>) {
-    let entered = story.smartlead.get("entered");
-    assert!(entered.as_object().unwrap().values().all(|times| times == 1), "never twice: {entered}");
-    let inside = story.inside().await;
-    let members = inside["members"].as_object().unwrap();
-    let live: Vec<(String, Value)> =
-        sqlx::query_as("select email, fields from outreach.enrollments where live")
-            .fetch_all(story.db.pool())
-            .await
-            .unwrap();
-    for (email, fields) in &live {
-        let member = members.get(email).unwrap_or_else(|| panic!("{email} is live and not there"));
-        assert_eq!(member["custom_fields"]["company"], fields["company"], "{email}");
-        assert!(
-            ["STARTED", "INPROGRESS"].iter().any(|status| member["status"] == *status),
-            "{email}: {member}"
-        );
-    }
-    let known: Vec<String> =
-        sqlx::query_scalar("select email from outreach.enrollments where status <> 'failed'")
-            .fetch_all(story.db.pool())
-            .await
-            .unwrap();
-    assert!(members.keys().all(|email| known.contains(email)), "there and not known: {members:?} {known:?}");
-    let mails = || story.smartlead.get("mails").as_array().unwrap().clone();
-    let before = mails().len();
-    story.smartlead.advance(30 * 86_400);
-    let after: Vec<Value> = mails().split_off(before);
-    let late: Vec<&str> = after
-        .iter()
-        .filter_map(|mail| mail["email"].as_str())
-        .filter(|email| stopped.contains(*email))
-        .collect();
-    assert!(late.is_empty(), "after stop: {late:?}");
+    story.smartlead.agrees(&story.db, &stopped).await;
     story.run(&["audit"]).await.ended(0);
 }
 

@@ -250,16 +250,13 @@ async fn webhooks_reach_the_running_daemon() {
     let story = five().await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let address = format!("127.0.0.1:{port}");
+    story.provider(&format!("per_minute: 60000, timeout: 2s, webhook_url: \"http://{address}/hooks/sl\""));
+    story.apply().await.ended(0);
     let daemon = story.start(&["run", "--listen", &address]);
     until("the daemon answers", || async {
         crate::support::smartlead::client().get(format!("http://{address}/healthz")).send().await.is_ok()
     })
     .await;
-    let id = story.remote().await;
-    let hook = json!({ "id": null, "name": "outreachd", "webhook_url": format!("http://{address}/hooks/sl"),
-        "event_types": ["EMAIL_SENT", "EMAIL_REPLY", "EMAIL_BOUNCE", "LEAD_UNSUBSCRIBED", "LEAD_CATEGORY_UPDATED"],
-        "categories": ["Interested"] });
-    assert_eq!(story.smartlead.call("POST", &format!("campaigns/{id}/webhooks"), hook).await.0, 200);
     story.smartlead.faults("hook-twice=50%");
     // Replies and unsubscriptions; the mails themselves left before anybody listened.
     story.smartlead.advance(4 * 3600);

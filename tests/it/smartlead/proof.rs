@@ -97,6 +97,63 @@ async fn the_allowed_rate_is_used_and_kept_to() {
     story.agrees(leads + 1).await;
 }
 
+/// Calls that hand contacts over, in the order in which they came, by the stand-in's own clock: milliseconds.
+fn batches(story: &Story) -> Vec<i64> {
+    let calls = story.smartlead.get("calls");
+    let batch =
+        |call: &&Value| call["method"] == "POST" && call["path"].as_str().unwrap().ends_with("/leads");
+    calls.as_array().unwrap().iter().filter(batch).map(|call| call["at_ms"].as_i64().unwrap()).collect()
+}
+
+/// Of the calls that were allowed, the share that was made. A second's worth may come at once: it is left out.
+fn used(batches: &[i64], per_second: usize) -> f64 {
+    let rest = &batches[per_second..];
+    let seconds = (rest[rest.len() - 1] - rest[0]) as f64 / 1000.0;
+    (rest.len() - 1) as f64 / (seconds * per_second as f64)
+}
+
+/// Ten calls a second, each answered after 0.3 to 0.8 s: one after the other would be two a second. The same is done with
+/// prompt answers before it, on the same machine under the same load.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_answers_cost_no_turns() {
+    const ALLOWED: usize = 10;
+    // Few contacts in a call: it is calls that are counted, and the machine may be a slow one.
+    let (batch, calls) = (4, 100);
+    let options = Options { rate: "60000/60".parse().unwrap(), ..Options::default() };
+    let story = Story::with(1, options).await;
+    story.provider(&format!("per_minute: 600, timeout: 20s, batch: {batch}"));
+    story.apply().await.ended(0);
+    let mut shares = Vec::new();
+    for (round, latency) in ["0", "300-800"].into_iter().enumerate() {
+        story.smartlead.latency(latency);
+        story.add_contacts(1000 + round * 100_000, calls * batch).await;
+        story.forget_calls();
+        story.apply().await.ended(0);
+        let batches = batches(&story);
+        let at_once = story.smartlead.get("at-once").as_u64().unwrap();
+        let windows =
+            batches.iter().fold(std::collections::BTreeMap::<i64, usize>::new(), |mut counts, at| {
+                *counts.entry((at - batches[0]) / 5000).or_default() += 1;
+                counts
+            });
+        let share = used(&batches, ALLOWED);
+        println!(
+            "answers after {latency} ms: {} calls, {at_once} at once at most, {:.1} % of what is allowed; in 5 s each: {:?}",
+            batches.len(),
+            share * 100.0,
+            windows.values().collect::<Vec<_>>()
+        );
+        assert_eq!(batches.len(), calls, "nobody is handed over twice");
+        shares.push((share, at_once));
+    }
+    story.smartlead.latency("0");
+    // 0.55 s times ten a second is five and a half.
+    assert!(shares[1].1 >= 4, "{shares:?}");
+    let (prompt, slow) = (shares[0].0, shares[1].0);
+    assert!(slow >= 0.8 * prompt, "slow answers cost turns: {shares:?}");
+    story.agrees(1 + 2 * calls * batch).await;
+}
+
 /// A budget that is shared is shared: two campaigns and two processes do not call more often than one.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_keep_to_one_budget() {

@@ -6,12 +6,14 @@ pub(crate) mod db;
 pub(crate) mod dice;
 pub(crate) mod generate;
 pub(crate) mod leadmagic;
+pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
 pub(crate) mod smartlead;
+pub(crate) mod smtp;
 pub(crate) mod world;
 
 use std::os::unix::fs::PermissionsExt;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::process::{Finished, Running};
 use super::receiver::{Delivery, Receiver, SECRET};
+use super::smartlead::{KEY, Smartlead};
 use super::{TestDb, folder};
 
 /// How the provider can be asked what it holds.
@@ -25,6 +26,8 @@ pub(crate) enum Kind {
     LookedUp,
     /// A webhook that does not, and cannot be asked.
     Blind,
+    /// The stand-in for Smartlead, which keeps the campaign.
+    Smartlead,
 }
 
 pub(crate) struct Project {
@@ -32,6 +35,8 @@ pub(crate) struct Project {
     pub(crate) kind: Kind,
     pub(crate) db: TestDb,
     pub(crate) receiver: Receiver,
+    /// Where the provider is the stand-in for it.
+    pub(crate) smartlead: Option<Smartlead>,
 }
 
 pub(crate) const BATCH: usize = 2;
@@ -48,6 +53,18 @@ sequence: [{ subject: \"Hello {{ first_name }}\", body: \"A question.\" }]
 safety: { max_enroll: 1000 }
 ";
 
+const KEPT_CAMPAIGN: &str = "campaign: first
+number: 1
+type: sales
+segment: fintech
+provider: out
+fields: { first_name: employee.first_name }
+sequence:
+  - { subject: \"Hello {{ first_name }}\", body: \"A question.\" }
+  - { wait: 3d, body: \"Once more.\" }
+safety: { max_enroll: 1000 }
+";
+
 impl Project {
     /// With one campaign and this many contacts for it.
     pub(crate) async fn new(kind: Kind, contacts: usize) -> Self {
@@ -56,10 +73,19 @@ impl Project {
 
     /// The same on a database that may be restarted.
     pub(crate) async fn on(db: TestDb, kind: Kind, contacts: usize) -> Self {
-        let project = Self { folder: folder(), kind, db, receiver: Receiver::start().await };
+        let smartlead = match kind {
+            Kind::Smartlead => Some(Smartlead::start().await),
+            _ => None,
+        };
+        Self::with(db, kind, smartlead, contacts).await
+    }
+
+    /// The same with a stand-in that is there already.
+    pub(crate) async fn with(db: TestDb, kind: Kind, smartlead: Option<Smartlead>, contacts: usize) -> Self {
+        let project = Self { folder: folder(), kind, db, receiver: Receiver::start().await, smartlead };
         project.declare("1s", "5s");
         project.write("segments/fintech.yaml", SEGMENT);
-        project.write("campaigns/first.yaml", CAMPAIGN);
+        project.campaign("");
         project.add_contacts(1, contacts).await;
         project
     }
@@ -69,6 +95,10 @@ impl Project {
         let url = self.receiver.url();
         let provider = match self.kind {
             Kind::File => format!("{{ kind: file, dir: outbox, batch: {BATCH} }}"),
+            Kind::Smartlead => format!(
+                "{{ kind: smartlead, url: \"{}\", key: \"${{SL_KEY}}\", per_minute: 60000, listen_every: 10s, timeout: {timeout}, batch: {BATCH} }}",
+                self.smartlead.as_ref().unwrap().base(),
+            ),
             _ => format!(
                 "{{ kind: webhook, url: \"{url}\", secret: \"${{HOOK_SECRET}}\", idempotent: {}, look_up: {}, timeout: {timeout}, batch: {BATCH} }}",
                 self.kind == Kind::Deduping,
@@ -80,7 +110,8 @@ impl Project {
 
     /// Adds text to the campaign's file.
     pub(crate) fn campaign(&self, more: &str) {
-        self.write("campaigns/first.yaml", &format!("{CAMPAIGN}{more}"));
+        let campaign = if self.kind == Kind::Smartlead { KEPT_CAMPAIGN } else { CAMPAIGN };
+        self.write("campaigns/first.yaml", &format!("{campaign}{more}"));
     }
 
     pub(crate) fn write(&self, path: &str, text: &str) {
@@ -120,7 +151,8 @@ impl Project {
     }
 
     pub(crate) fn start_on(&self, url: String, arguments: &[&str]) -> Running {
-        let environment = [("DATABASE_URL", url), ("HOOK_SECRET", SECRET.to_owned())];
+        let environment =
+            [("DATABASE_URL", url), ("HOOK_SECRET", SECRET.to_owned()), ("SL_KEY", KEY.to_owned())];
         Running::start(self.folder.path(), &environment, arguments)
     }
 

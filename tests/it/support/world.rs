@@ -72,6 +72,7 @@ fn segment(name: &str, bytes: Bytes<4>) -> Segment {
 fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
     let days = |count| Span::new(count, SpanUnit::Day);
     Campaign {
+        colleagues: outreachd::model::Colleagues::Continue,
         name: format!("c{number}"),
         description: None,
         number,

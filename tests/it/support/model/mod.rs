@@ -278,6 +278,7 @@ impl World {
                 continue;
             }
             match action {
+                ActionKind::Send => unreachable!("the model's provider sends by itself"),
                 ActionKind::Withdraw => self.withdraw(campaign, *id, reason.unwrap()),
                 ActionKind::Enroll => self.enroll(&before, campaign, *id, email, now),
                 ActionKind::Update => {

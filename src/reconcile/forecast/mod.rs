@@ -3,6 +3,8 @@
 //! A forecast, not a promise: it takes today's audience as it is, lets nobody join or leave it, and has each
 //! campaign find what its plan finds today.
 
+mod mails;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{Campaign, State};
@@ -17,13 +19,19 @@ pub struct Waiting {
     pub today: i64,
     /// Contacts that may enter, or may but for daily limits.
     pub domains: Vec<Domains>,
+    /// Where we send each mail ourselves.
+    pub mails: Option<Mails>,
 }
+
+pub use mails::{Due, Mails};
 
 /// What one campaign hands over at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Portion {
     pub at: DateTime<Utc>,
     pub enroll: i64,
+    /// Follow-ups, where we send each mail ourselves.
+    pub send: i64,
 }
 
 /// Plays one campaign forward from `now` for some days.
@@ -37,8 +45,11 @@ pub fn forecast(campaign: &Campaign, waiting: &Waiting, now: DateTime<Utc>, days
     let mut first = waiting.first;
     let mut day = campaign.day_start(now);
     let mut used = waiting.today;
-    for at in chances(campaign, now).take_while(|at| *at < end) {
-        if domains.iter().all(|kind| kind.waiting == 0) {
+    let mut follow_ups = waiting.mails.as_ref().map(|mails| mails::Queue::new(campaign, mails, now));
+    for (at, takes_in) in mails::instants(campaign, now, follow_ups.is_some()).take_while(|(at, _)| *at < end)
+    {
+        let nothing_due = follow_ups.as_ref().is_none_or(mails::Queue::is_empty);
+        if nothing_due && domains.iter().all(|kind| kind.waiting == 0) {
             break;
         }
         if campaign.day_start(at) > day {
@@ -50,11 +61,17 @@ pub fn forecast(campaign: &Campaign, waiting: &Waiting, now: DateTime<Utc>, days
         }
         let age = first.map_or(0, |first| campaign.days_between(first, at));
         let room = campaign.limits.on_day(age).map_or(i64::MAX, |limit| (i64::from(limit) - used).max(0));
-        let enroll = take(&mut domains, campaign.limits.per_domain_per_day.map(i64::from), room);
-        if enroll > 0 {
-            used += enroll;
+        let room = follow_ups.as_ref().map_or(room, |queue| room.min(queue.capacity(at) - used).max(0));
+        let send = follow_ups.as_mut().map_or(0, |queue| queue.send(at, room));
+        let most = if takes_in { room - send } else { 0 };
+        let enroll = take(&mut domains, campaign.limits.per_domain_per_day.map(i64::from), most);
+        if enroll + send > 0 {
+            used += enroll + send;
             first.get_or_insert(at);
-            portions.push(Portion { at, enroll });
+            portions.push(Portion { at, enroll, send });
+        }
+        if let Some(queue) = &mut follow_ups {
+            queue.begin(at, enroll);
         }
     }
     portions
@@ -63,20 +80,26 @@ pub fn forecast(campaign: &Campaign, waiting: &Waiting, now: DateTime<Utc>, days
 /// Instants at which the campaign may take contacts in: its ticks, moved into the window; without a schedule
 /// now, and whenever a day or a window begins.
 fn chances(campaign: &Campaign, now: DateTime<Utc>) -> Box<dyn Iterator<Item = DateTime<Utc>> + '_> {
-    let zone = campaign.timezone;
-    let into_window = move |at: DateTime<Utc>| match &campaign.window {
-        Some(window) if !window.is_open(zone, at) => window.next_opening(zone, at),
-        _ => Some(at),
-    };
     match &campaign.schedule {
         Some(schedule) => {
-            let ticks = schedule.ticks_after(campaign.number, zone, now);
-            Box::new(ticks.filter_map(move |tick| into_window(tick.due)))
+            let ticks = schedule.ticks_after(campaign.number, campaign.timezone, now);
+            Box::new(ticks.filter_map(move |tick| into_window(campaign, tick.due)))
         }
-        None => {
-            let days = std::iter::successors(Some(now), move |at| Some(campaign.next_day_start(*at)));
-            Box::new(days.map_while(into_window))
-        }
+        None => days(campaign, now),
+    }
+}
+
+/// Now, and whenever a day or a window begins.
+fn days(campaign: &Campaign, now: DateTime<Utc>) -> Box<dyn Iterator<Item = DateTime<Utc>> + '_> {
+    let days = std::iter::successors(Some(now), move |at| Some(campaign.next_day_start(*at)));
+    Box::new(days.map_while(move |at| into_window(campaign, at)))
+}
+
+fn into_window(campaign: &Campaign, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let zone = campaign.timezone;
+    match &campaign.window {
+        Some(window) if !window.is_open(zone, at) => window.next_opening(zone, at),
+        _ => Some(at),
     }
 }
 
@@ -145,7 +168,7 @@ mod tests {
             today: 0,
             domains: *domains,
         });
-        Waiting { first: None, today: 0, domains: domains.collect() }
+        Waiting { domains: domains.collect(), ..Waiting::default() }
     }
 
     fn shown(more: &str, waiting: &Waiting, days: u32) -> Vec<(String, i64)> {
@@ -179,6 +202,45 @@ mod tests {
         let more = "window: { days: [thu], from: \"10:00\", to: \"11:00\" }\n";
         assert_eq!(shown(more, &waiting(&[(3, 4)]), 14), expected(&[("26 10:00", 12)]));
         assert_eq!(shown("state: paused\n", &waiting(&[(3, 4)]), 14), []);
+    }
+
+    #[test]
+    fn follow_ups_go_first_and_make_room_for_nobody() {
+        let more = "schedule: { cron: \"0 9 * * 3\" }\nlimits: { per_day: 10 }\nfields: { a: { value: x } }\nsequence:\n  - { subject: s, body: b }\n  - { wait: 1d, body: b }\n  - { wait: 2d, body: b }\n";
+        let due = Due { step: 1, at: at("2026-11-20T00:00:00Z"), contacts: 14 };
+        let mails = Mails { due: vec![due], senders: vec![(mailbox(), None)] };
+        let waiting = Waiting { mails: Some(mails), ..waiting(&[(1, 4)]) };
+        let portions = forecast(&campaign(more), &waiting, at("2026-11-24T12:00:00Z"), 14);
+        let shown: Vec<_> = portions
+            .iter()
+            .map(|portion| (portion.at.format("%d %H:%M").to_string(), portion.send, portion.enroll))
+            .collect();
+        let row = |at: &str, send, enroll| (at.to_owned(), send, enroll);
+        assert_eq!(
+            shown,
+            [
+                row("24 12:00", 10, 0),
+                // The other four; at the tick of Wednesday there is room for the new.
+                row("25 00:00", 4, 0),
+                row("25 09:00", 0, 4),
+                // The second mails of the new and the third ones of the others, as far as the day goes.
+                row("27 00:00", 10, 0),
+                row("28 00:00", 8, 0),
+                row("29 00:00", 4, 0),
+            ]
+        );
+    }
+
+    fn mailbox() -> crate::model::Mailbox {
+        crate::model::Mailbox {
+            name: "a".to_owned(),
+            address: "a@test.example".to_owned(),
+            display_name: None,
+            smtp: None,
+            imap: None,
+            limits: crate::model::SenderLimits { per_day: None, ramp: None, gap: std::time::Duration::ZERO },
+            timezone: chrono_tz::UTC,
+        }
     }
 
     #[test]

@@ -1,0 +1,178 @@
+//! Which mailboxes may send now, and in which order they take new contacts. Pure.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::model::{Mailbox, PushKey, SenderLimits};
+use crate::store::mailboxes::Standing;
+
+/// How soon to look again whether a mailbox's answers are read.
+const STALE: TimeDelta = TimeDelta::seconds(15);
+
+/// The mailboxes of one account, as they may send now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::reconcile) struct Senders {
+    /// Those that may, the one whose turn it is first.
+    pub(in crate::reconcile) free: Vec<String>,
+    pub(in crate::reconcile) declared: Vec<String>,
+    /// When the first of the others may.
+    pub(in crate::reconcile) next: Option<DateTime<Utc>>,
+}
+
+impl Senders {
+    pub(super) fn judge(mailboxes: &[Mailbox], standing: &[Standing], now: DateTime<Utc>) -> Self {
+        let mut free = Vec::new();
+        let mut next: Option<DateTime<Utc>> = None;
+        for (mailbox, standing) in mailboxes.iter().zip(standing) {
+            let left = left_today(mailbox, standing, now);
+            match rests_until(mailbox, standing, left, now) {
+                None => free.push((std::cmp::Reverse(left), standing.next_send_at, mailbox.name.clone())),
+                Some(until) => next = Some(next.map_or(until, |next| next.min(until))),
+            }
+        }
+        free.sort();
+        Self {
+            free: free.into_iter().map(|(_, _, name)| name).collect(),
+            declared: mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect(),
+            next,
+        }
+    }
+}
+
+/// How many more it may send today.
+fn left_today(mailbox: &Mailbox, standing: &Standing, now: DateTime<Utc>) -> i64 {
+    let day = standing.first.map_or(0, |first| mailbox.days_between(first, now));
+    mailbox.limits.on_day(day).map_or(i64::MAX, |limit| (i64::from(limit) - standing.today).max(0))
+}
+
+/// `None` when it may send now.
+fn rests_until(
+    mailbox: &Mailbox,
+    standing: &Standing,
+    left: i64,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let is_stale = mailbox.imap.as_ref().is_some_and(|imap| {
+        let since = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
+        standing.read_at.is_none_or(|read| read < now - since)
+    });
+    [
+        (left == 0).then(|| mailbox.next_day_start(now)),
+        standing.paused_until,
+        standing.next_send_at,
+        // A stop may lie there unread.
+        is_stale.then(|| now + STALE),
+    ]
+    .into_iter()
+    .flatten()
+    .filter(|until| *until > now)
+    .max()
+}
+
+/// When a mailbox that sends now may send again: the gap, and up to a third more, so that no two gaps are alike.
+pub(super) fn next_send(limits: &SenderLimits, key: PushKey, now: DateTime<Utc>) -> DateTime<Utc> {
+    let share = (key.employee_id.as_u128() ^ u128::from(key.ordinal.unsigned_abs())) % 1000;
+    let gap = limits.gap.mul_f64(1.0 + share as f64 / 3000.0);
+    now + TimeDelta::from_std(gap).unwrap_or(TimeDelta::days(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::{ImapSettings, MailServer, MailTls, Ramp};
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-24T12:00:00Z".parse().unwrap()
+    }
+
+    fn mailbox(name: &str) -> Mailbox {
+        Mailbox {
+            name: name.to_owned(),
+            address: format!("{name}@test.example"),
+            display_name: None,
+            smtp: None,
+            imap: None,
+            limits: SenderLimits { per_day: Some(10), ramp: None, gap: Duration::from_secs(90) },
+            timezone: chrono_tz::UTC,
+        }
+    }
+
+    fn standing(name: &str, today: i64) -> Standing {
+        Standing {
+            name: name.to_owned(),
+            today,
+            first: Some(now() - TimeDelta::days(3)),
+            ..Standing::default()
+        }
+    }
+
+    #[test]
+    fn the_one_with_most_left_goes_first() {
+        let mailboxes = [mailbox("a"), mailbox("b"), mailbox("c")];
+        let rows = [standing("a", 9), standing("b", 2), standing("c", 10)];
+        let senders = Senders::judge(&mailboxes, &rows, now());
+        assert_eq!(senders.free, ["b", "a"]);
+        assert_eq!(senders.next, Some("2026-11-25T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn whatever_keeps_it_longest_counts() {
+        let soon = now() + TimeDelta::seconds(30);
+        let later = now() + TimeDelta::hours(1);
+        let row = Standing { next_send_at: Some(soon), paused_until: Some(later), ..standing("a", 0) };
+        let senders = Senders::judge(&[mailbox("a")], std::slice::from_ref(&row), now());
+        assert_eq!((senders.free.len(), senders.next), (0, Some(later)));
+        let over = Standing { next_send_at: Some(now()), paused_until: Some(now()), ..row };
+        assert_eq!(Senders::judge(&[mailbox("a")], &[over], now()).free, ["a"]);
+    }
+
+    #[test]
+    fn a_ramp_counts_from_the_first_mail() {
+        let mut slow = mailbox("a");
+        slow.limits = SenderLimits { ramp: Some(Ramp { start: 2, add: 1, every_days: 1 }), ..slow.limits };
+        assert_eq!(left_today(&slow, &standing("a", 4), now()), 1);
+        assert_eq!(left_today(&slow, &Standing::default(), now()), 2);
+    }
+
+    #[test]
+    fn a_mailbox_that_is_not_read_does_not_send() {
+        let mut read = mailbox("a");
+        read.imap = Some(ImapSettings {
+            server: MailServer {
+                host: "localhost".to_owned(),
+                port: 1,
+                tls: MailTls::None,
+                user: None,
+                password: None,
+                ca: None,
+            },
+            folders: Vec::new(),
+            sent: None,
+            append_sent: false,
+            poll_every: Duration::from_mins(1),
+            stale_after: Duration::from_mins(15),
+        });
+        let seen =
+            |minutes| Standing { read_at: Some(now() - TimeDelta::minutes(minutes)), ..standing("a", 0) };
+        let free = |row: Standing| !Senders::judge(&[read.clone()], &[row], now()).free.is_empty();
+        assert!(free(seen(14)));
+        assert!(!free(seen(16)));
+        assert!(!free(standing("a", 0)));
+    }
+
+    #[test]
+    fn gaps_are_never_shorter_than_declared_nor_all_alike() {
+        let limits = mailbox("a").limits;
+        let gaps: std::collections::BTreeSet<i64> = (0..50)
+            .map(|n| {
+                let key = PushKey { campaign: 1, employee_id: Uuid::from_u128(n * 77), ordinal: 1 };
+                (next_send(&limits, key, now()) - now()).num_milliseconds()
+            })
+            .collect();
+        assert!(gaps.iter().all(|gap| (90_000..=120_000).contains(gap)));
+        assert!(gaps.len() > 40);
+    }
+}

@@ -1,0 +1,4 @@
+//! Mail: sent to and read from real servers.
+
+mod sending;
+mod servers;
