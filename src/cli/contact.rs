@@ -13,6 +13,7 @@ use super::session::Database;
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, TEST_STATUSES, printable};
 use crate::store::contacts::{self, Contact};
+use crate::store::enrichment::{self, Verification};
 use crate::store::events::ByHand;
 use crate::store::kept::{self, Changes, Event, Kept};
 use crate::store::{DatabaseClock, Store};
@@ -104,10 +105,11 @@ async fn show(store: &Store, who: &str, format: Format, zone: Tz) -> anyhow::Res
     for contact in found(store, who).await? {
         let kept = kept::load(store, contact.employee_id).await?.unwrap_or_default();
         let events = kept::events(store, contact.employee_id).await?;
+        let verified = enrichment::known(store, contact.employee_id).await?;
         if format == Format::Text {
-            output::write(&text(&contact, &kept, &events, zone))?;
+            output::write(&text(&contact, &kept, verified.as_ref(), &events, zone))?;
         }
-        answers.push(json!({ "contact": contact, "kept": kept, "events": events }));
+        answers.push(json!({ "contact": contact, "kept": kept, "verified": verified, "events": events }));
     }
     if format == Format::Json {
         output::json(&answers)?;
@@ -115,7 +117,13 @@ async fn show(store: &Store, who: &str, format: Format, zone: Tz) -> anyhow::Res
     Ok(Exit::Done)
 }
 
-fn text(contact: &Contact, kept: &Kept, events: &[Event], zone: Tz) -> String {
+fn text(
+    contact: &Contact,
+    kept: &Kept,
+    verified: Option<&Verification>,
+    events: &[Event],
+    zone: Tz,
+) -> String {
     let shown = |value: &Option<String>| value.as_deref().map_or_else(|| "-".to_owned(), printable);
     let mut text = format!(
         "{} <{}>\n  {}, {}\n  {}\n",
@@ -133,6 +141,10 @@ fn text(contact: &Contact, kept: &Kept, events: &[Event], zone: Tz) -> String {
         ("processing_status", &kept.processing_status),
     ] {
         let _ = writeln!(text, "  {name:<18} {}", shown(value));
+    }
+    if let Some(Verification { status, source, checked_at, .. }) = verified {
+        let at = checked_at.with_timezone(&zone).format("%Y-%m-%d");
+        let _ = writeln!(text, "  {:<18} {status}, says {source}, {at}", "address");
     }
     for suppression in &contact.suppressions {
         let _ = writeln!(text, "  suppressed: {}", printable(suppression));

@@ -79,7 +79,7 @@ impl Draft {
         let Self { text, model, max_words, language, links, .. } = &self;
         let parts = serde_json::json!([text, model, max_words, language, links]);
         let digest = Sha256::digest(parts.to_string());
-        self.spec = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        self.spec = hex::encode(&digest[..16]);
         self
     }
 }

@@ -1,4 +1,4 @@
-//! An endpoint that speaks as OpenAI's chat completions do: one call, one text.
+//! An endpoint of chat completions, as many vendors and local servers offer them: one call, one text.
 //!
 //! Never says again what may have been paid for, and never logs a prompt or an answer.
 
@@ -75,7 +75,7 @@ impl<'c> Chat<'c> {
             }
             match self.once(request, id).await {
                 Err(CallError::Later { after: Some(after), .. }) if turn < TURNS && after < PATIENCE => {
-                    turn += 1
+                    turn += 1;
                 }
                 other => return other,
             }
@@ -111,7 +111,7 @@ impl<'c> Chat<'c> {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_ANSWER_BYTES => {
-                    bytes.extend_from_slice(&chunk)
+                    bytes.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
                 _ => {
@@ -131,7 +131,7 @@ impl<'c> Chat<'c> {
                 reason: "the endpoint is over its limit".to_owned(),
             });
         }
-        meaning(status, body)
+        meaning(status, body.as_ref())
     }
 }
 
@@ -144,14 +144,14 @@ fn is_quota(body: Option<&Value>) -> bool {
     is("code") || is("type")
 }
 
-fn meaning(status: StatusCode, body: Option<Value>) -> Result<Completion, CallError> {
+fn meaning(status: StatusCode, body: Option<&Value>) -> Result<Completion, CallError> {
     let code = status.as_u16();
     if status.is_success() {
-        let completion = body.as_ref().and_then(completion);
+        let completion = body.and_then(completion);
         return completion
             .ok_or_else(|| CallError::InDoubt("the endpoint's answer holds no text".to_owned()));
     }
-    let said = body.as_ref().and_then(|body| {
+    let said = body.and_then(|body| {
         let error = body.get("error").unwrap_or(body);
         error.get("message").or(Some(error))?.as_str().map(printable)
     });
@@ -214,7 +214,7 @@ mod tests {
             (500, json!({}), "InDoubt"),
             (503, json!({}), "InDoubt"),
         ] {
-            let found = match meaning(StatusCode::from_u16(status).unwrap(), Some(body)) {
+            let found = match meaning(StatusCode::from_u16(status).unwrap(), Some(&body)) {
                 Ok(_) => "done".to_owned(),
                 Err(error) => format!("{error:?}").chars().take_while(char::is_ascii_alphabetic).collect(),
             };

@@ -120,6 +120,7 @@ impl Story {
         logged.sort();
         paid.sort();
         assert_eq!(logged, paid);
+        self.run(&["audit"]).await.ended(0);
     }
 }
 

@@ -73,9 +73,8 @@ async fn ask(resolver: &TokioResolver, domain: &str) -> TakesMail {
             // A null MX (RFC 7505) is a root name alone.
             let first = servers.next();
             match first {
-                Some(true) => TakesMail::Yes,
                 Some(false) if !servers.any(|named| named) => TakesMail::No,
-                Some(false) => TakesMail::Yes,
+                Some(_) => TakesMail::Yes,
                 None => has_address(resolver, &name).await,
             }
         }

@@ -19,6 +19,8 @@ use crate::store::enrichment::{self, Asking, Call, Effect, Job, JobState, Outcom
 const NAP: Duration = Duration::from_millis(200);
 /// Answers that are settled in one transaction.
 const SETTLED_AT_ONCE: usize = 500;
+/// Looks at a job that shows nothing before a run gives up on it.
+const PATIENT_LOOKS: u32 = 10;
 /// Rows whose echo tells one job from another.
 const TELLING_ROWS: u32 = 5;
 
@@ -133,7 +135,13 @@ impl Run<'_> {
                 return Ok(Flow::GoOn);
             }
         }
-        if undecided || self.now() < ask::surely_listed(job.submitted_at, self.settings) {
+        let listed_by = ask::surely_listed(job.submitted_at, self.settings);
+        if undecided && self.now() > listed_by + self.settings.poll_every * PATIENT_LOOKS {
+            let reason =
+                "a job at LeadMagic may be ours and shows none of its rows; the next run looks again";
+            return Ok(Flow::Stop(reason.to_owned()));
+        }
+        if undecided || self.now() < listed_by {
             enrichment::put_off(self.store, job.id, self.now() + self.settings.poll_every).await?;
             return Ok(Flow::GoOn);
         }

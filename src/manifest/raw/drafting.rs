@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::manifest::schema;
 use crate::model::{Language, Review};
 
-/// An endpoint that speaks as OpenAI's chat completions do. Without it nothing is drafted.
+/// An endpoint of chat completions, as many vendors and local servers offer them. Without it nothing is drafted.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("required" = ["url", "model"]))]

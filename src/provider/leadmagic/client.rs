@@ -93,7 +93,7 @@ impl<'c> Client<'c> {
             }
             match self.once(method, path, query, body).await {
                 Err(CallError::Later { after: Some(after), .. }) if turn < TURNS && after < PATIENCE => {
-                    turn += 1
+                    turn += 1;
                 }
                 other => return other,
             }
@@ -139,7 +139,7 @@ impl<'c> Client<'c> {
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_ANSWER_BYTES => {
-                    bytes.extend_from_slice(&chunk)
+                    bytes.extend_from_slice(&chunk);
                 }
                 Ok(None) => break,
                 _ => {

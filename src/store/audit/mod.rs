@@ -48,6 +48,11 @@ pub const INVARIANTS: &[Invariant] = &[
         promise: "every live enrollment stands on an accepted push, and every push on its enrollment",
         sql: include_str!("ledger_agrees.sql"),
     },
+    Invariant {
+        name: "credits_agree",
+        promise: "budgets were charged with what the calls on record cost",
+        sql: include_str!("credits_agree.sql"),
+    },
 ];
 
 /// One violation.

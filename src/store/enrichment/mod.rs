@@ -194,7 +194,7 @@ async fn settle_in(
 }
 
 /// What an address is known to be, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct Verification {
     pub employee_id: Uuid,
     pub email: String,
@@ -360,6 +360,20 @@ pub async fn give_up_lost(
     .await
     .map(|done| done.rows_affected())
     .map_err(StoreError::on("give up lost answers"))
+}
+
+/// What is known of the address that a contact has.
+pub async fn known(store: &Store, employee_id: Uuid) -> Result<Option<Verification>, StoreError> {
+    sql::query_as(
+        "select v.employee_id, v.email, v.status, v.source, v.checked_at
+         from outreach.verifications v
+         join public.employees e on e.id = v.employee_id and outreach.address(e.work_email) = v.email
+         where v.employee_id = $1",
+    )
+    .bind(employee_id)
+    .fetch_optional(store)
+    .await
+    .map_err(StoreError::on("read what is known of the address"))
 }
 
 /// How many answers are lost and wait for a person.

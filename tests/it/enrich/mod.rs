@@ -2,4 +2,5 @@
 
 mod domains;
 mod proof;
+mod simulator;
 mod story;

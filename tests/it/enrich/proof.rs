@@ -44,7 +44,7 @@ async fn many_contacts_and_faults_with_three_daemons_are_each_bought_once_within
     .await;
     // Half of them may be bought today, and a run may buy a fifth.
     let (day, run) = (contacts as f64 / 8.0, contacts as f64 / 20.0);
-    let batch = (contacts / 20).clamp(20, 500);
+    let batch = (contacts / 200).clamp(20, 50);
     let budget = format!(
         "every: 1s, bulk_from: 1, batch: {batch}, max_credits_per_day: {day}, max_credits_per_run: {run}"
     );

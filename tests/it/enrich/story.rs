@@ -48,6 +48,8 @@ async fn a_dry_run_tells_the_cost_and_a_run_keeps_to_it() {
     story.agrees().await;
     let plan = story.run(&["plan", "--format", "json"]).await.ended(0).json();
     assert_eq!(plan["campaigns"][0]["enroll"], 1, "one address is enrolled once");
+    let shown = story.run(&["contact", "show", "dead2@c2.example"]).await.ended(0);
+    assert!(shown.stdout.contains("invalid, says leadmagic"), "{}", shown.stdout);
     let explained = story.run(&["explain", "dead2@c2.example"]).await.ended(0);
     assert!(explained.stdout.contains("address not verified"), "{}", explained.stdout);
     // A segment looks at everybody in it, whatever their status.
@@ -91,7 +93,7 @@ async fn missing_addresses_and_facts_are_filled_and_what_people_entered_stays() 
     assert!(again["steps"].as_array().unwrap().iter().all(|step| step["asked"] == 0), "{again}");
 
     story.declare("steps: [company], overwrite: true, cache: 0s");
-    story.enrich(&[], 0).await;
+    story.enrich(&["--segment", "fintech"], 0).await;
     let kept = story.count("companies where employee_count = 7 and company_description like 'What %'").await;
     assert_eq!(kept, 0, "told to replace");
 }

@@ -150,6 +150,7 @@ impl LeadMagic {
         let charged = self.get("charged");
         assert!(charged.as_object().unwrap().values().all(|times| times == 1), "bought twice: {charged}");
         assert_eq!(self.get("")["spent"], self.used().await, "ledger and account");
+        self.run(&["audit"]).await.ended(0);
         let runs =
             self.text("select trim_scale(coalesce(sum(used), 0))::text from outreach.spending_runs").await;
         assert_eq!(runs.unwrap(), self.used().await, "runs and days");
