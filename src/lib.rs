@@ -26,6 +26,7 @@
 //! | [`reply`] | 1 | a mail to what it says and whom it answers | I/O; panic, whatever the mail |
 //! | [`store`] | 2 | all SQL: migrations, diff, pushes, leases, private server | decide who is contacted |
 //! | [`provider`] | 2 | one file a vendor behind one trait | write to the database, retry by itself |
+//! | [`mailbox`] | 2 | IMAP folders, read from where they were left; what was sent | mark a mail, write to the database |
 //! | [`simulate`] | 2 | local stand-ins for providers, for rehearsals and tests | know the client |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
 //! | [`intake`] | 3 | imports; what is bought: enrichment, drafts | guess at a cell, lose a row, buy an answer twice |
@@ -64,6 +65,7 @@ pub mod audience;
 pub mod cli;
 pub mod daemon;
 pub mod intake;
+pub mod mailbox;
 pub mod manifest;
 pub mod model;
 pub mod provider;

@@ -17,10 +17,13 @@ mod feedback;
 mod forecast;
 mod history;
 mod import;
+mod mailboxes;
 mod migrate;
 mod output;
 mod pause;
 mod plan;
+mod reclassify;
+mod replies;
 mod resolve;
 mod run;
 mod schema;
@@ -121,8 +124,12 @@ enum Command {
     Forecast(forecast::Arguments),
     /// Why a contact is, or is not, in a campaign.
     Explain(explain::Arguments),
-    /// Read what providers tell of contacts, now: sent, replied, bounced, unsubscribed.
+    /// Read mailboxes and what providers tell of contacts, now: sent, replied, bounced, unsubscribed.
     Feedback(feedback::Arguments),
+    /// Answers that were read in mailboxes: those that wait for a person's word, and what one is.
+    Replies(replies::Arguments),
+    /// Read kept mails by the present rules again, and bring contacts to what they say now.
+    Reclassify(reclassify::Arguments),
     /// The latest passes.
     History(history::Arguments),
     /// Look for violations of what outreachd promises.
@@ -243,6 +250,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Forecast(arguments) => forecast::run(globals, &arguments).await,
         Command::Explain(arguments) => explain::run(globals, &arguments).await,
         Command::Feedback(arguments) => feedback::run(globals, &arguments).await,
+        Command::Replies(arguments) => replies::run(globals, &arguments).await,
+        Command::Reclassify(arguments) => reclassify::run(globals, &arguments).await,
         Command::History(arguments) => history::run(globals, &arguments).await,
         Command::Audit(arguments) => audit::run(globals, &arguments).await,
         Command::Adopt(arguments) => adopt::run(globals, &arguments).await,

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use super::exit::Coded;
 use super::output::{BOLD, RED, YELLOW, paint};
 use super::session::Database;
-use super::{Exit, Format, Globals, output, validate};
+use super::{Exit, Format, Globals, mailboxes, output, validate};
 use crate::manifest::{self, Manifest};
 use crate::model::{Campaign, Clock as _, PushKey};
 use crate::reconcile::in_rank;
 use crate::store::conditions::{self, Standing};
 use crate::store::daemons::{self, Daemon};
 use crate::store::pauses::{self, Pause};
+use crate::store::replies::feed;
 use crate::store::status::{self, CampaignStatus, InDoubt};
 use crate::store::{DatabaseClock, StoreError, campaigns};
 
@@ -38,6 +39,9 @@ struct Facts {
     pauses: Vec<Pause>,
     daemons: Vec<Daemon>,
     in_doubt: Vec<InDoubt>,
+    mailboxes: Vec<feed::Row>,
+    /// Mails that wait for a person's word.
+    undecided: i64,
     orphans: Vec<crate::model::Orphan>,
 }
 
@@ -123,6 +127,8 @@ async fn gather(database: &Database, manifest: &Manifest) -> Result<Facts, Store
         pauses: pauses::holding(store, now).await?,
         daemons: daemons::alive(store, now - SILENCE).await?,
         in_doubt: status::in_doubt(store, SHOWN).await?,
+        mailboxes: feed::list(store).await?,
+        undecided: feed::undecided(store).await?,
         orphans,
     })
 }
@@ -166,6 +172,8 @@ fn as_json(manifest: &Manifest, facts: &Facts) -> Value {
         "daemons": facts.daemons,
         "in_doubt": in_doubt,
         "orphaned": facts.orphans,
+        "mailboxes": mailboxes::as_json(&manifest.project, &facts.mailboxes, facts.now),
+        "undecided_replies": facts.undecided,
     })
 }
 
@@ -237,6 +245,7 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
             output::count(orphan.open, "open push")
         ));
     }
+    text.push_str(&mailboxes::as_text(&manifest.project, &facts.mailboxes, facts.undecided, facts.now));
     text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));
     let mut line = |words: String| {
         text.push_str(&words);
@@ -330,7 +339,7 @@ fn last_pass(figure: &CampaignStatus, now: DateTime<Utc>) -> String {
     }
 }
 
-fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {
+pub(super) fn ago(now: DateTime<Utc>, then: DateTime<Utc>) -> String {
     let seconds = (now - then).num_seconds().max(0);
     match seconds {
         0..60 => format!("{seconds} s ago"),

@@ -4,6 +4,7 @@
 //! decides what is done to whom; passes do.
 
 mod board;
+mod feeds;
 mod files;
 mod look;
 mod paid;
@@ -24,6 +25,7 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use board::Board;
+use feeds::Feeds;
 use files::{Declared, Files};
 pub use look::Looked;
 use look::World;
@@ -106,6 +108,7 @@ impl Daemon<'_> {
         board.declare(ranked(&files.declared));
         wake.ring(Reason::Start);
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
+        let mut feeds = Feeds::new(&world, &wake);
         let mut looks = 0;
         let mut sign_at = Instant::now();
         let mut paid_at = Some(Instant::now());
@@ -116,6 +119,7 @@ impl Daemon<'_> {
         let ended = loop {
             self.health.beat();
             service::alive();
+            feeds.declare(&files.declared);
             let settings = files.declared.manifest.project.daemon.clone();
             while looks < settings.campaigns_at_once {
                 let Some((number, trigger)) = board.start(Instant::now()) else { break };
@@ -139,7 +143,7 @@ impl Daemon<'_> {
             let timer = wait.into_iter().flatten().min().unwrap_or(poll_at);
             tokio::select! {
                 ask = asked() => match ask {
-                    Ask::Stop => break self.drain(&stop, running, &asked, settings.stop_within).await,
+                    Ask::Stop => break self.drain(&mut feeds, &stop, running, &asked, settings.stop_within).await,
                     Ask::Reload => {
                         files.reload().await;
                         board.declare(ranked(&files.declared));
@@ -147,6 +151,7 @@ impl Daemon<'_> {
                     }
                 },
                 reasons = wake.taken() => board.want(&reasons),
+                () = feeds.go_on() => {}
                 Some(done) = running.next(), if !running.is_empty() => match done {
                     Done::Looked(looked) => {
                         looks -= 1;
@@ -200,6 +205,7 @@ impl Daemon<'_> {
     /// Lets what runs finish its batch, until the deadline or until somebody asks again.
     async fn drain(
         &self,
+        feeds: &mut Feeds<'_>,
         stop: &Stop,
         mut running: FuturesUnordered<LocalBoxFuture<'_, Done>>,
         asked: &impl AsyncFn() -> Ask,
@@ -209,6 +215,7 @@ impl Daemon<'_> {
         self.health.set(Some("stopping".to_owned()));
         info!(in_flight = running.len(), "stopping");
         service::stopping();
+        feeds.end().await;
         let deadline = Instant::now() + within;
         let mut impatient: Pin<Box<dyn Future<Output = ()>>> =
             Box::pin(async { while asked().await != Ask::Stop {} });

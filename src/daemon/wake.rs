@@ -13,6 +13,8 @@ pub(super) enum Reason {
     Start,
     Files,
     Signal,
+    /// A mail has come that changes something.
+    Mail,
     /// A tick of the schedule, a due push, or simply some time since the last look.
     Time,
     /// The last try failed, or another process was at work.
@@ -25,6 +27,7 @@ impl Reason {
             Self::Start => "start",
             Self::Files => "files",
             Self::Signal => "signal",
+            Self::Mail => "mail",
             Self::Time => "time",
             Self::Again => "again",
         }

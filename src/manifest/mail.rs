@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::diagnostic::suggestion;
 use super::finding::Findings;
 use super::project::{bounded, endpoint, folder, secret};
-use super::raw::{RawDkim, RawImap, RawMailbox, RawServer, RawSmtp, RawUnsubscribe};
+use super::raw::{RawDkim, RawImap, RawMailbox, RawReplies, RawServer, RawSmtp, RawUnsubscribe};
 use super::yaml::child;
 use super::{campaign, names, timing};
 use crate::model::token::TOKEN_LENGTH;
 use crate::model::{
-    Defaults, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ProviderKind, SenderLimits, SmtpSettings,
-    Span, Unsubscribe, is_address, normalize_address,
+    Defaults, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ProviderKind, ReplySettings, SenderLimits,
+    SmtpSettings, Span, Unsubscribe, is_address, normalize_address,
 };
 
 /// Letters of a local part that are left beside a token: `LOCAL+b-TOKEN`.
@@ -35,6 +35,21 @@ pub(super) fn mailboxes(
             Some((name.clone(), mailbox(findings, &pointer, name, raw, defaults)?))
         })
         .collect()
+}
+
+/// How answers are taken.
+pub(super) fn replies(findings: &mut Findings<'_>, raw: &RawReplies) -> ReplySettings {
+    const YEAR: u64 = 366 * 86_400;
+    let or = ReplySettings::default();
+    let mut span = |key: &str, text: &Option<String>, default: Duration| {
+        bounded(findings, &child("/replies", key), text.as_ref(), 3600, YEAR)
+            .map_or(default, Span::approximate)
+    };
+    ReplySettings {
+        within: span("within", &raw.within, or.within),
+        away: span("away", &raw.away, or.away),
+        soft_bounces: raw.soft_bounces.unwrap_or(or.soft_bounces),
+    }
 }
 
 fn mailbox(

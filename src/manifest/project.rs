@@ -50,6 +50,9 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
     project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
     project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
+    if let Some(raw) = &raw.replies {
+        project.replies = mail::replies(findings, raw);
+    }
     for (name, value) in &raw.providers {
         let pointer = child("/providers", name);
         if let Some(settings) = provider(findings, &pointer, name, value, &project.mailboxes, &raw.mailboxes)

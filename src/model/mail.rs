@@ -115,6 +115,24 @@ pub struct SmtpSettings {
     pub timeout: Duration,
 }
 
+/// How answers are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplySettings {
+    /// So many bounces that say "not now" ...
+    pub soft_bounces: u32,
+    /// ... within this are taken for "never".
+    pub within: Duration,
+    /// How long somebody is taken to be away who does not say until when.
+    pub away: Duration,
+}
+
+impl Default for ReplySettings {
+    fn default() -> Self {
+        let day = Duration::from_hours(24);
+        Self { soft_bounces: 3, within: 14 * day, away: 3 * day }
+    }
+}
+
 /// What the colleagues of somebody who answers are spared.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

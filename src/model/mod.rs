@@ -45,7 +45,8 @@ pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_s
 pub use health::Health;
 pub use holes::fill_holes;
 pub use mail::{
-    Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, SenderLimits, SmtpSettings, Unsubscribe,
+    Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
+    Unsubscribe,
 };
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,

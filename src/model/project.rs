@@ -12,7 +12,7 @@ use super::campaign::{Campaign, Safety};
 use super::draft::DraftingSettings;
 use super::duration::Span;
 use super::enrichment::EnrichmentSettings;
-use super::mail::{Mailbox, SmtpSettings};
+use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -135,6 +135,7 @@ pub struct Project {
     pub database: DatabaseSettings,
     pub providers: BTreeMap<String, ProviderSettings>,
     pub mailboxes: BTreeMap<String, Mailbox>,
+    pub replies: ReplySettings,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
     /// What contacts are looked up with; left out where nothing is declared, so that digests stay.
@@ -162,6 +163,7 @@ impl Default for Project {
             database: DatabaseSettings::default(),
             providers: BTreeMap::new(),
             mailboxes: BTreeMap::new(),
+            replies: ReplySettings::default(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             enrichment: None,

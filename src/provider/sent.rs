@@ -1,4 +1,4 @@
-//! Where the server of a mailbox keeps what was sent from it; it is read elsewhere.
+//! Where the server of a mailbox keeps what was sent from it; it is read and written elsewhere.
 
 use futures_util::future::BoxFuture;
 
@@ -13,6 +13,10 @@ pub trait SentFolder: Send + Sync {
         mailbox: &'a Mailbox,
         message_ids: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<bool>, ProviderError>>;
+
+    /// Puts copies of mails there that were accepted, where the mailbox wants that. They went out already: a fault is told and
+    /// no more.
+    fn keep<'a>(&'a self, mailbox: &'a Mailbox, mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()>;
 }
 
 /// Nobody looks: nothing is found.
@@ -26,5 +30,9 @@ impl SentFolder for Unseen {
         message_ids: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<bool>, ProviderError>> {
         Box::pin(std::future::ready(Ok(vec![false; message_ids.len()])))
+    }
+
+    fn keep<'a>(&'a self, _mailbox: &'a Mailbox, _mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
     }
 }

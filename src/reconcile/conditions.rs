@@ -70,6 +70,13 @@ fn degraded(result: &Result<Applied, ReconcileError>) -> Option<(String, String)
     if in_doubt > 0 {
         return say("InDoubt", format!("{in_doubt} pushes are in doubt: see `outreachd status`"));
     }
+    if !applied.unread.is_empty() {
+        let message = format!(
+            "answers to {} were not read for too long, and nothing leaves from there: see `outreachd status`",
+            applied.unread.join(", ")
+        );
+        return say("MailboxUnread", message);
+    }
     let retry = applied.settled.retry;
     if retry > 0 {
         return say("PutOff", format!("the provider has put {retry} pushes off"));

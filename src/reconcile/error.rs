@@ -1,5 +1,6 @@
 //! What ends a pass.
 
+use crate::mailbox::MailboxError;
 use crate::provider::ProviderError;
 use crate::store::{StoreError, causes};
 
@@ -24,6 +25,8 @@ pub enum ReconcileError {
     ProviderChanged { campaign: String, provider: String },
     #[error("the calls that provider {0} allows for now are spent; the rest waits for the next pass")]
     RateSpent(String),
+    #[error("could not read a mailbox")]
+    Mailbox(#[from] MailboxError),
     #[error("the process was asked to stop; what is not handed over yet is left to the next pass")]
     Stopping,
     #[error("campaign {campaign} is not what was reviewed any more; nothing was done, make a new plan")]
@@ -43,6 +46,7 @@ impl ReconcileError {
             Self::LeaseHeld(_) => "StandingBy",
             Self::LeaseLost(_) => "TakenOver",
             Self::RateSpent(_) => "RateSpent",
+            Self::Mailbox(error) => error.code(),
             Self::Stopping => "Stopping",
             Self::ProviderChanged { .. } => "ProviderChanged",
             Self::Stale { .. } => "Stale",
@@ -59,6 +63,7 @@ impl ReconcileError {
         match self {
             Self::Store(error) => error.is_away(),
             Self::LeaseHeld(_) | Self::LeaseLost(_) | Self::Stopping | Self::RateSpent(_) => true,
+            Self::Mailbox(error) => error.is_temporary(),
             Self::Provider { source, .. } => match source {
                 ProviderError::LookUp(_) | ProviderError::LookUpStatus(_) => true,
                 ProviderError::Call(error) => error.is_temporary(),

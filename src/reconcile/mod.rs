@@ -14,6 +14,7 @@ mod feedback;
 pub mod forecast;
 mod guard;
 mod held;
+pub mod inbox;
 mod mail;
 mod names;
 pub mod need;
@@ -127,6 +128,8 @@ pub struct Applied {
     pub stopped: i64,
     /// When the first of the pushes that are put off may be handed over.
     pub put_off_until: Option<DateTime<Utc>>,
+    /// Senders whose answers were not read for too long: nothing leaves from them.
+    pub unread: Vec<String>,
     pub outcome: PassOutcome,
     pub message: Option<String>,
 }
@@ -161,7 +164,9 @@ async fn pass<'a>(
     drop(snapshot);
     campaigns::remember(context.store, campaign, context.clock.now()).await?;
     let look = remote::observe(context, campaign).await?;
+    let stale = answers(context, campaign).await?;
     let recovered = recover::unsettled(context, campaign).await?;
+    inbox::catch_up(context, campaign).await?;
     pushes::forget_unclaimed(context.store, campaign.number).await?;
 
     let pass = Pass {
@@ -190,7 +195,17 @@ async fn pass<'a>(
     let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
     let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
-    Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, outcome, message })
+    Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, unread: stale, outcome, message })
+}
+
+/// Answers are read before anybody is written to, as far as no other process reads them. Gives the senders whose mailbox
+/// was not read for too long.
+async fn answers(context: &Context<'_>, campaign: &Campaign) -> Result<Vec<String>, ReconcileError> {
+    if settings_of(context, campaign)?.kind.smtp().is_none() {
+        return Ok(Vec::new());
+    }
+    inbox::read_due(context).await?;
+    inbox::stale(context, campaign).await
 }
 
 /// The campaign is made ready at its provider, the pushes go out, the campaign is started. Stops go out also
@@ -316,7 +331,7 @@ fn opened<'c>(
 ) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
-    let sent = Box::new(provider::Unseen);
+    let sent = Box::new(inbox::SentMails::new(context.root));
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());

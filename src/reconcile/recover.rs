@@ -11,6 +11,7 @@ use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
 use crate::store::pushes::{self, Claimed, Outcome, Settled};
+use crate::store::replies;
 
 /// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
 pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
@@ -31,6 +32,8 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             after = last.key.employee_id;
             let mut items: Vec<Item> = adopted.into_iter().map(item).collect();
             mail::recall(context, campaign, &mut items).await?;
+            // Somebody has answered it, or a server could not deliver it: it evidently went out.
+            let answered = replies::answered(context.store, &keys(&items)).await?;
             let found = provider
                 .look_up(&to, &items)
                 .await
@@ -39,7 +42,15 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
             let outcomes: Vec<Outcome> = items
                 .iter()
                 .zip(found)
-                .map(|(item, presence)| judge(item.key, item.action, presence))
+                .map(|(item, presence)| {
+                    let answered = answered.contains(&item.key);
+                    let presence = if answered { Presence::Here } else { presence };
+                    let mut outcome = judge(item.key, item.action, presence);
+                    if answered {
+                        outcome.answer = Some("an answer to it has come".to_owned());
+                    }
+                    outcome
+                })
                 .collect();
             let now = context.clock.now();
             settled += pushes::settle(context.store, campaign, lease, now, &outcomes, mails).await?;
@@ -58,6 +69,10 @@ pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Res
         );
     }
     result
+}
+
+fn keys(items: &[Item]) -> Vec<PushKey> {
+    items.iter().map(|item| item.key).collect()
 }
 
 fn item(push: Claimed) -> Item {

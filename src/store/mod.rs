@@ -29,6 +29,7 @@ pub mod pauses;
 pub mod pushes;
 pub mod rates;
 pub mod remote;
+pub mod replies;
 pub mod segment;
 pub mod spending;
 pub mod sql;

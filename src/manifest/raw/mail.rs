@@ -33,6 +33,21 @@ pub(in crate::manifest) struct RawMailbox {
     pub timezone: Option<String>,
 }
 
+/// How answers are taken that are read in mailboxes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(in crate::manifest) struct RawReplies {
+    /// So many bounces that say "not now" within `within` are taken for "never": the address is suppressed. 3 unless given.
+    #[schemars(range(min = 1, max = 1000))]
+    pub soft_bounces: Option<u32>,
+    /// `14d` unless given.
+    #[schemars(schema_with = "schema::span")]
+    pub within: Option<String>,
+    /// How long somebody is taken to be away who answers automatically and does not say until when. `3d` unless given.
+    #[schemars(schema_with = "schema::span")]
+    pub away: Option<String>,
+}
+
 /// A mail server and who we are to it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -16,6 +16,8 @@ pub(super) use campaign::{
 };
 pub(super) use drafting::{RawDraft, RawDrafting};
 pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
-pub(super) use mail::{RawDkim, RawImap, RawMailbox, RawOnReply, RawServer, RawSmtp, RawUnsubscribe};
+pub(super) use mail::{
+    RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
+};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::RawMailbox;
+use super::{RawMailbox, RawReplies};
 use crate::manifest::schema;
 use crate::model::OtherCampaigns;
 
@@ -23,6 +23,8 @@ pub(in crate::manifest) struct RawProject {
     /// Accounts that mails are sent from and answers are read in, by name.
     #[schemars(length(max = 500))]
     pub mailboxes: BTreeMap<String, RawMailbox>,
+    /// How answers are taken that are read in mailboxes.
+    pub replies: Option<RawReplies>,
     /// What campaigns take over unless they say otherwise.
     pub defaults: Option<RawDefaults>,
     /// How the daemon goes about its work.

@@ -113,11 +113,12 @@ impl<'c> SmtpProvider<'c> {
             return items.iter().map(|(at, ..)| (*at, verdict.clone())).collect();
         };
         let mut stopped: Option<Verdict> = None;
+        let mut copies = Vec::new();
         for (at, item, mail) in items {
             let verdict = match &stopped {
                 Some(verdict) => verdict.clone(),
                 None => {
-                    let (verdict, fault) = self.send(sender, item, mail).await;
+                    let (verdict, fault) = self.send(sender, item, mail, &mut copies).await;
                     if let Some(fault) = fault {
                         stopped =
                             Some(Verdict::Retry { after: Some(fault.pause), reason: fault.reason.clone() });
@@ -128,10 +129,19 @@ impl<'c> SmtpProvider<'c> {
             };
             verdicts.push((*at, verdict));
         }
+        if !copies.is_empty() {
+            self.sent.keep(&sender.mailbox, &copies).await;
+        }
         verdicts
     }
 
-    async fn send(&self, sender: &Sender, item: &Item, mail: &Mail) -> (Verdict, Option<SenderFault>) {
+    async fn send(
+        &self,
+        sender: &Sender,
+        item: &Item,
+        mail: &Mail,
+        copies: &mut Vec<Vec<u8>>,
+    ) -> (Verdict, Option<SenderFault>) {
         let composed = compose(
             &self.settings,
             self.signer.as_ref(),
@@ -156,6 +166,9 @@ impl<'c> SmtpProvider<'c> {
         match session.send(&envelope, &composed.bytes, &self.look.for_call()).await {
             Ok(()) => {
                 *place = Some(session);
+                if sender.mailbox.imap.as_ref().is_some_and(|imap| imap.append_sent) {
+                    copies.push(composed.bytes);
+                }
                 (Verdict::Accepted, None)
             }
             Err(failure) => {

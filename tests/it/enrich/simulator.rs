@@ -38,7 +38,10 @@ async fn it_keeps_credits_limits_and_its_state() {
     };
     let (url, server) = start(options.clone()).await;
     let (status, answer, _) = validate(&url, "Alive@acme.example").await;
-    assert_eq!((status, &answer["email_status"], &answer["credits_consumed"]), (200, &json!("valid"), &json!(0.25)));
+    assert_eq!(
+        (status, &answer["email_status"], &answer["credits_consumed"]),
+        (200, &json!("valid"), &json!(0.25))
+    );
     let free = validate(&url, "who.knows@acme.example").await;
     assert_eq!((&free.1["email_status"], &free.1["credits_consumed"]), (&json!("unknown"), &json!(0.0)));
     for expected in [200, 200, 200, 402] {

@@ -9,6 +9,7 @@ pub(crate) mod leadmagic;
 pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;
+pub(crate) mod office;
 pub(crate) mod process;
 pub(crate) mod project;
 pub(crate) mod receiver;
