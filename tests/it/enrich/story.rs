@@ -66,7 +66,7 @@ async fn missing_addresses_and_facts_are_filled_and_what_people_entered_stays() 
         .db
         .execute(
             "update employees set work_email = ' ' where last_name <> 'P1';
-             update companies set employee_count = 7, region = 'Bern' where company_name = 'Company 1'",
+             update companies set employee_count = 8888, region = 'Bern' where company_name = 'Company 1'",
         )
         .await;
     let report = story.enrich(&[], 0).await;
@@ -82,7 +82,7 @@ async fn missing_addresses_and_facts_are_filled_and_what_people_entered_stays() 
     assert_eq!(story.count("employees where processing_status = 'ready'").await, found + 1);
     assert_eq!(story.count("outreach.verifications where status = 'valid'").await, found + 1);
     assert_eq!(of("company", "found") + of("company", "missed"), 12);
-    assert_eq!(story.count("companies where employee_count = 7 and region = 'Bern'").await, 1);
+    assert_eq!(story.count("companies where employee_count = 8888 and region = 'Bern'").await, 1);
     assert_eq!(
         story.count("companies where company_description like 'What %'").await,
         of("company", "found")
@@ -94,7 +94,8 @@ async fn missing_addresses_and_facts_are_filled_and_what_people_entered_stays() 
 
     story.declare("steps: [company], overwrite: true, cache: 0s");
     story.enrich(&["--segment", "fintech"], 0).await;
-    let kept = story.count("companies where employee_count = 7 and company_description like 'What %'").await;
+    let kept =
+        story.count("companies where employee_count = 8888 and company_description like 'What %'").await;
     assert_eq!(kept, 0, "told to replace");
 }
 

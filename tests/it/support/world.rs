@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use outreachd::manifest::{self, Manifest};
 use outreachd::model::{
-    ActionKind, Campaign, FieldRef, FieldSource, Limits, Membership, OnLeave, Op, Order, OutreachType, Ramp,
-    Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack, normalize_address,
+    ActionKind, Campaign, Draft, FieldRef, FieldSource, Limits, Membership, OnLeave, Op, Order, OutreachType,
+    Ramp, Review, Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack, normalize_address,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::model::{Company, MAY_LACK_REGION, NEEDS_POSITION, Open, Person, World};
+use super::model::{Company, Drafted, MAY_LACK_REGION, NEEDS_POSITION, Open, Person, World};
 
 pub(crate) type Bytes<const N: usize> = [u8; N];
 
@@ -106,7 +106,10 @@ fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
             ramp: pick([None, None, Some((1, 1, 1)), Some((2, 2, 2))], bytes[11])
                 .map(|(start, add, every_days)| Ramp { start, add, every_days }),
         },
-        fields: fields(bytes[13]),
+        fields: fields(bytes[13])
+            .into_iter()
+            .chain((bytes[19] % 8 == 1).then(|| ("opener".to_owned(), FieldSource::Draft(drafted_field()))))
+            .collect(),
         sequence: vec![],
         safety: safety(bytes[15]),
         remote: None,
@@ -128,6 +131,37 @@ fn safety(byte: u8) -> Safety {
     let (max_enroll, max_withdraw_percent, from) =
         pick([(None, 100, 1), (None, 30, 3), (Some(4), 50, 10)], byte);
     Safety { max_enroll, max_withdraw_percent, from }
+}
+
+fn drafted_field() -> Draft {
+    Draft {
+        prompt: String::new(),
+        text: String::new(),
+        reads: Vec::new(),
+        model: None,
+        max_words: 10,
+        language: None,
+        links: false,
+        review: Review::Required,
+        spec: String::new(),
+    }
+    .with_spec()
+}
+
+/// Somebody drafts, or decides.
+fn draft(key: Uuid, person: &mut Person, number: i32, byte: u8) -> String {
+    let state = pick(["approved", "drafted", "failed", "rejected"], byte);
+    let drafted = Drafted { text: format!("Text {}", byte % 3), state, fresh: !byte.is_multiple_of(5) };
+    let sql = format!(
+        "insert into outreach.drafts (employee_id, campaign_number, field, spec, digest, text, state, drafted_at)
+         values ('{key}', {number}, 'opener', '{}', '', '{}', '{state}', now())
+         on conflict (employee_id, campaign_number, field) do update
+         set spec = excluded.spec, text = excluded.text, state = excluded.state",
+        if drafted.fresh { drafted_field().spec } else { "another".to_owned() },
+        drafted.text,
+    );
+    person.drafts.insert(number, drafted);
+    sql
 }
 
 fn fields(mask: u8) -> BTreeMap<String, FieldSource> {
@@ -176,7 +210,7 @@ fn email(index: usize, byte: u8) -> Option<String> {
 fn verified(email: Option<&str>, byte: u8, now: DateTime<Utc>) -> Option<(String, bool, DateTime<Utc>)> {
     let address = normalize_address(email?);
     let at = now - TimeDelta::hours(pick([0, 0, 72, 1], byte));
-    (byte % 4 > 0).then_some((address, byte % 4 < 3, at))
+    (!byte.is_multiple_of(4)).then_some((address, byte % 4 < 3, at))
 }
 
 /// The statement that writes it down.
@@ -290,7 +324,9 @@ pub(crate) fn start(draw: &Draw, at: DateTime<Utc>) -> (World, Vec<String>) {
 fn add(world: &mut World, index: usize, person: Person) -> String {
     let key = id(2, index);
     let sql = format!(
-        "insert into employees (id, company_id, work_email, first_name, position, client_status,
+        "delete from outreach.verifications where employee_id = '{key}';
+         delete from outreach.drafts where employee_id = '{key}';
+         insert into employees (id, company_id, work_email, first_name, position, client_status,
              ai_research_data, reply_unsubscribe, reply_bounce, reply_info_request, outreach_sent_date)
          values ('{key}', {}, {}, {}, {}, {}, {}::jsonb, {}, {}, {}, {}::timestamptz)",
         literal(person.company.map(|id| id.to_string()).as_deref()),
@@ -458,6 +494,7 @@ pub(crate) fn happen(
                 }
             }
         }
+        _ if how >= 128 => draft(key, person, manifest.campaigns[campaign].number, how / 4),
         _ => {
             person.verified = verified(person.email.as_deref(), how, now);
             match verification(key, person) {
