@@ -31,7 +31,7 @@
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
 //! | [`intake`] | 3 | imports; what is bought: enrichment, drafts | guess at a cell, lose a row, buy an answer twice |
 //! | [`daemon`] | 4 | the loop: files, time and signals wake it; looks, then passes | keep anything that must survive |
-//! | [`web`] | 4 | whether the process is alive and ready | tell of contacts |
+//! | [`web`] | 4 | dashboard, API, metrics; webhooks of providers | decide anything; put personal data into URLs or logs |
 //! | [`cli`] | 5 | a file a command | decide anything |
 //!
 //! A module imports from lower floors only, never from a neighbour on its own. `tests/it/tidy.rs`

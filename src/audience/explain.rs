@@ -30,7 +30,7 @@ struct Shape {
 }
 
 /// One node of the answer.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Tree {
     pub label: String,
     pub verdict: bool,

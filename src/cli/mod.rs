@@ -32,6 +32,7 @@ mod session;
 mod simulate;
 mod status;
 mod suppress;
+mod token;
 mod validate;
 
 use std::path::PathBuf;
@@ -156,6 +157,8 @@ enum Command {
     Simulate(simulate::Arguments),
     /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
     Classify(classify::Arguments),
+    /// Make a token for the dashboard and the API.
+    Token(token::Arguments),
     /// Create or adopt the database's tables.
     Migrate(migrate::Arguments),
     /// Write the JSON Schemas of the declared files.
@@ -265,6 +268,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Import(arguments) => import::run(globals, &arguments).await,
         Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Classify(arguments) => classify::run(globals, &arguments),
+        Command::Token(arguments) => token::run(&arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }

@@ -1,12 +1,12 @@
 //! `outreachd pause` and `outreachd resume`: hold a campaign back, beside its file.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::exit::Coded;
 use super::session::Session;
 use super::{Exit, Globals, output};
-use crate::model::{Campaign, Clock as _, Span};
+use crate::model::{Campaign, Clock as _};
 use crate::store::events::ByHand;
 use crate::store::pauses;
 
@@ -71,14 +71,7 @@ fn actor() -> String {
 }
 
 fn instant(text: &str, campaign: &Campaign, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {
-    let day = |day: NaiveDate| campaign.start_of(day);
-    let until = text
-        .parse::<Span>()
-        .ok()
-        .and_then(|span| now.checked_add_signed(chrono::TimeDelta::from_std(span.approximate()).ok()?))
-        .or_else(|| text.parse().ok().and_then(day))
-        .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.with_timezone(&Utc)));
-    match until {
+    match campaign.instant(text, now) {
         Some(until) if until > now => Ok(until),
         Some(_) => Err(Coded::error(Exit::Usage, format!("{text} is over already"))),
         None => Err(Coded::error(

@@ -16,7 +16,7 @@ use crate::daemon::{Ask, Daemon, Ended};
 use crate::manifest::Diagnostic;
 use crate::model::Health;
 use crate::store::DatabaseClock;
-use crate::web;
+use crate::web::{Parts, Web};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -50,22 +50,35 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         let looked = daemon.once().await.map_err(|found| bad_files(&found))?;
         return apply::finish_round(looked, arguments.format);
     }
-    let listener = match arguments.listen.or(manifest.project.listen) {
+    let http = manifest.project.http.as_ref();
+    let listener = match arguments.listen.or(http.map(|http| http.listen)) {
         Some(address) => {
-            Some(TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))?)
+            if !address.ip().is_loopback() && http.is_none_or(|http| http.tokens.is_empty()) {
+                let message = format!(
+                    "{address} is open to strangers, and outreach.yaml declares no token: add `http.tokens` (`outreachd token` makes one), or listen on 127.0.0.1"
+                );
+                return Err(Coded::error(Exit::Usage, message));
+            }
+            Some(listen(address, "listening").await?)
         }
         None => None,
     };
-    if let Some(listener) = &listener {
-        tracing::info!(address = %listener.local_addr()?, "listening");
-    }
-    drop(manifest);
-    let hooks_clock = DatabaseClock::read(&database.store).await?;
-    let hooks = web::Hooks::new(database.store.clone(), hooks_clock, globals.root.clone(), holder);
+    let public = match http.and_then(|http| http.public.as_ref()) {
+        Some(public) => Some(listen(public.listen, "listening for webhooks").await?),
+        None => None,
+    };
+    let web = Web::new(Parts {
+        store: database.store.clone(),
+        clock: DatabaseClock::read(&database.store).await?,
+        root: globals.root.clone(),
+        holder,
+        health: health.clone(),
+        manifest,
+    });
     let asked = Asked::new()?;
     let served = async {
         match listener {
-            Some(listener) => web::serve(listener, health.clone(), hooks).await,
+            Some(listener) => web.serve(listener, public).await,
             None => std::future::pending().await,
         }
     };
@@ -82,6 +95,13 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         Ended::Softly => Exit::Done,
         Ended::Hard => Exit::Interrupted,
     })
+}
+
+async fn listen(address: SocketAddr, what: &str) -> anyhow::Result<TcpListener> {
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))?;
+    tracing::info!(address = %listener.local_addr()?, "{what}");
+    Ok(listener)
 }
 
 fn bad_files(found: &[Diagnostic]) -> anyhow::Error {

@@ -97,6 +97,8 @@ pub(super) struct Session {
     pub manifest: Manifest,
     pub database: Database,
     pub clock: DatabaseClock,
+    /// Numbers of the campaigns that a person has paused beside the files.
+    pub paused: Vec<i32>,
     root: PathBuf,
     holder: Uuid,
 }
@@ -110,6 +112,7 @@ impl Session {
         let paused: Vec<i32> = pauses.iter().map(|pause| pause.campaign_number).collect();
         Ok(Self {
             manifest: manifest.with_paused(&paused),
+            paused,
             database,
             clock,
             root: globals.root.clone(),

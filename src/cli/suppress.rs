@@ -70,7 +70,8 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             let database = Database::migrated(globals, project.as_ref()).await?;
             for target in targets {
                 let added =
-                    suppressions::add(&database.store, &target, reason.as_str(), note.as_deref(), by).await?;
+                    suppressions::add(&database.store, &target, reason.as_str(), note.as_deref(), "cli", by)
+                        .await?;
                 let word = if added { "suppressed" } else { "was suppressed already:" };
                 output::write(&format!("{word} {target}\n"))?;
             }

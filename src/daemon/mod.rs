@@ -255,7 +255,10 @@ impl Daemon<'_> {
         if project.database.url != started.database.url {
             restart_for.push("database.url".to_owned());
         }
-        if project.listen != started.listen {
+        let places = |project: &Project| {
+            project.http.as_ref().map(|http| (http.listen, http.public.as_ref().map(|public| public.listen)))
+        };
+        if places(project) != places(started) {
             restart_for.push("http.listen".to_owned());
         }
         if !restart_for.is_empty() {

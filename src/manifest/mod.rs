@@ -13,6 +13,7 @@ mod drafting;
 mod enrichment;
 mod files;
 mod finding;
+mod http;
 mod literal;
 mod mail;
 mod names;
@@ -77,6 +78,11 @@ impl Manifest {
             }
         }
         self
+    }
+
+    /// The text of a file as it was read.
+    pub fn text(&self, file: &str) -> Option<&str> {
+        self.sources.iter().find(|source| source.path == file).map(|source| source.text.as_str())
     }
 
     /// An error found later, such as by the database, at its place in the file.

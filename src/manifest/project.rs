@@ -1,7 +1,6 @@
 //! `outreach.yaml` -> [`Project`].
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use super::raw::{
     RawDaemon, RawDatabase, RawFile, RawMailbox, RawProject, RawSmartlead, RawSmtp, RawWebhook,
 };
 use super::yaml::child;
-use super::{campaign, drafting, enrichment, mail, names, shape, timing};
+use super::{campaign, drafting, enrichment, http, mail, names, shape, timing};
 use crate::model::{
     DaemonSettings, DatabaseSettings, Defaults, Mailbox, Project, ProviderKind, ProviderSettings, SecretRef,
     Span,
@@ -48,7 +47,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     }
     project.enrichment = raw.enrichment.and_then(|raw| enrichment::check(findings, &raw));
     project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
-    project.listen = raw.http.and_then(|raw| listen(findings, raw.listen.as_deref()));
+    project.http = raw.http.and_then(|raw| http::check(findings, &raw));
     project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
     if let Some(raw) = &raw.replies {
         project.replies = mail::replies(findings, raw);
@@ -88,19 +87,6 @@ fn daemon(findings: &mut Findings<'_>, raw: &RawDaemon) -> DaemonSettings {
         poll_files_every: span("poll_files_every", &raw.poll_files_every, 3600, or.poll_files_every),
         stop_within: span("stop_within", &raw.stop_within, 3600, or.stop_within),
     }
-}
-
-const LISTEN: &str = "127.0.0.1:8466";
-
-fn listen(findings: &mut Findings<'_>, text: Option<&str>) -> Option<SocketAddr> {
-    let text = text.unwrap_or(LISTEN);
-    let address = text.parse().ok();
-    if address.is_none() {
-        findings
-            .error("/http/listen", "bad-value", format!("`{text}` is not an address and a port"))
-            .advise(format!("write numbers, such as `{LISTEN}` or `[::1]:8466`"));
-    }
-    address
 }
 
 /// A reference; a literal is refused and never repeated.

@@ -6,12 +6,14 @@ mod address;
 mod campaign;
 mod catalog;
 mod clock;
+mod comparison;
 mod condition;
 mod draft;
 mod duration;
 mod enrichment;
 mod health;
 mod holes;
+mod http;
 mod mail;
 mod plan;
 mod project;
@@ -38,12 +40,14 @@ pub use catalog::{
     WRITABLE_FIELDS, field,
 };
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use comparison::{CampaignComparison, Cause, Comparison, Declared, Movement, Mover, Way};
 pub use condition::{Condition, ConditionKind};
 pub use draft::{Draft, DraftingSettings, Language, Review};
 pub use duration::{Span, SpanUnit};
 pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_special_domain, web_domain};
 pub use health::Health;
 pub use holes::fill_holes;
+pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
     Unsubscribe,

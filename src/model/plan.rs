@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use super::remote::RemotePlan;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// What is done to one contact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionKind {
     Enroll,
@@ -148,7 +149,7 @@ impl WithdrawReason {
 }
 
 /// One field's value at the provider and as it will be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
     pub field: String,
     pub old: Value,
@@ -156,7 +157,7 @@ pub struct Change {
 }
 
 /// One contact's action.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Action {
     pub action: ActionKind,
     pub employee_id: Uuid,
@@ -171,7 +172,7 @@ pub struct Action {
 }
 
 /// Which check of the guard holds a campaign back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     MaxEnroll,
@@ -186,7 +187,7 @@ pub enum Guard {
 }
 
 /// A campaign that is held back, with the limit and the figure.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Blocked {
     pub guard: Guard,
     pub message: String,
@@ -200,14 +201,14 @@ impl Blocked {
 }
 
 /// How many contacts are left after a clause and all before it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FunnelStep {
     pub clause: String,
     pub left: i64,
 }
 
 /// One campaign's part of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CampaignPlan {
     pub campaign: String,
     pub number: i32,
@@ -253,7 +254,7 @@ impl CampaignPlan {
 }
 
 /// A campaign that the database knows and no file declares.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Orphan {
     pub campaign: String,
     pub number: i32,

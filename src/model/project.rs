@@ -1,7 +1,6 @@
 //! The project file: where the database is, which providers there are, and what holds for every campaign.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::campaign::{Campaign, Safety};
 use super::draft::DraftingSettings;
 use super::duration::Span;
 use super::enrichment::EnrichmentSettings;
+use super::http::HttpSettings;
 use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
@@ -145,7 +145,7 @@ pub struct Project {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drafting: Option<DraftingSettings>,
     /// Where the daemon answers HTTP; `None` is nowhere.
-    pub listen: Option<SocketAddr>,
+    pub http: Option<HttpSettings>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -168,7 +168,7 @@ impl Default for Project {
             daemon: DaemonSettings::default(),
             enrichment: None,
             drafting: None,
-            listen: None,
+            http: None,
             lease: Duration::from_secs(10),
         }
     }

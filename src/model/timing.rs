@@ -11,6 +11,7 @@ use croner::Cron;
 use sha2::{Digest as _, Sha256};
 
 use super::campaign::{Campaign, CatchUp, Schedule, Window};
+use super::duration::Span;
 use super::mail::Mailbox;
 
 /// A window that opens on one day of the year is found within this many days, leap days included.
@@ -134,6 +135,17 @@ impl Campaign {
     /// Start of a local day.
     pub fn start_of(&self, day: NaiveDate) -> Option<DateTime<Utc>> {
         day_start(self.timezone, day)
+    }
+
+    /// When somebody means: a length of time from now (`3d`), a local day (`2026-12-01`) or an instant (RFC 3339).
+    pub fn instant(&self, text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let text = text.trim();
+        let after = |span: Span| now.checked_add_signed(TimeDelta::from_std(span.approximate()).ok()?);
+        text.parse::<Span>()
+            .ok()
+            .and_then(after)
+            .or_else(|| text.parse().ok().and_then(|day| self.start_of(day)))
+            .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| at.with_timezone(&Utc)))
     }
 
     /// Start of the local day after that of an instant.

@@ -8,8 +8,10 @@ mod action;
 mod adopt;
 mod batch;
 mod budget;
+mod compare;
 mod conditions;
 mod error;
+mod explain;
 mod feedback;
 pub mod forecast;
 mod guard;
@@ -41,6 +43,7 @@ use crate::model::{
     Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop, Term,
 };
 use crate::provider::{self, Destination, Unpaced};
+use crate::store::approvals;
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
 use crate::store::history::{self, Pass, PassOutcome};
@@ -51,8 +54,10 @@ use budget::Budget;
 use mail::Mailing;
 
 pub use adopt::adopt;
+pub use compare::compare;
 pub use conditions::conditions;
 pub use error::ReconcileError;
+pub use explain::{Explanation, explain, words};
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use mail::{Rendered, SequenceRenderer};
 pub use plan::Planner;
@@ -257,6 +262,11 @@ async fn plan_and_record<'a>(
     plan.seen(campaign, look.clone());
     let mut planned = plan.campaign(campaign, 0).await?;
     if order.approved && planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved) {
+        planned.blocked = None;
+    }
+    let held = planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved);
+    if held && approvals::take(context.store, campaign.number, &planned.digest).await? {
+        info!(campaign = campaign.number, run.id = %pass.id, "let through by a person");
         planned.blocked = None;
     }
     if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {

@@ -18,11 +18,11 @@ use crate::store::{Lease, StoreError, campaigns, sql};
 
 /// One snapshot of the database, and what has been worked out in it.
 pub struct Planner<'a> {
-    manifest: &'a crate::manifest::Manifest,
-    transaction: Transaction<'static, Postgres>,
+    pub(super) manifest: &'a crate::manifest::Manifest,
+    pub(super) transaction: Transaction<'static, Postgres>,
     as_of: chrono::DateTime<Utc>,
     /// Campaigns whose wants stand in the temporary table; an error text where they could not be read.
-    wants: HashMap<i32, Option<String>>,
+    pub(super) wants: HashMap<i32, Option<String>>,
     /// Campaigns as they are at their providers.
     pub(super) looks: HashMap<i32, Look>,
 }
@@ -217,7 +217,7 @@ impl<'a> Planner<'a> {
     /// The campaign's question, after what campaigns of higher rank want has been worked out.
     ///
     /// The inner error is the reason why nothing can be said.
-    async fn question(
+    pub(super) async fn question(
         &mut self,
         campaign: &'a Campaign,
     ) -> Result<Result<Question<'a>, String>, ReconcileError> {
@@ -248,7 +248,11 @@ impl<'a> Planner<'a> {
         Ok(Ok(question))
     }
 
-    fn plain_question(&self, campaign: &'a Campaign, remaining_today: Option<i64>) -> Question<'a> {
+    pub(super) fn plain_question(
+        &self,
+        campaign: &'a Campaign,
+        remaining_today: Option<i64>,
+    ) -> Question<'a> {
         let manifest = self.manifest;
         let mut tolerated: Vec<i32> = manifest
             .campaigns
@@ -297,7 +301,7 @@ impl<'a> Planner<'a> {
 
     /// Runs a statement with operator text so that its fault ends it alone, not the snapshot.
     /// What it did (settings, rows) is kept only if asked for.
-    async fn guarded<T>(
+    pub(super) async fn guarded<T>(
         &mut self,
         statement: impl AsyncFnOnce(&mut sqlx::PgConnection) -> Result<T, StoreError>,
         keep: bool,

@@ -1,13 +1,14 @@
 //! The conditions of campaigns, as daemons last saw them.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Store, StoreError, sql};
 use crate::model::Condition;
 
 /// A condition of a campaign, and since when it is so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Standing {
     pub campaign_number: i32,
     pub kind: String,

@@ -1,5 +1,6 @@
 //! One contact: found by id or address, with what was ever handed over for it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
@@ -9,7 +10,7 @@ use crate::audience::{Bind, Binds};
 use crate::model::FieldRef;
 
 /// Who a contact is, and its own state.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Contact {
     pub employee_id: Uuid,
     pub full_name: Option<String>,
@@ -83,7 +84,7 @@ pub async fn unset(store: &Store, fields: &[FieldRef], employee_id: Uuid) -> Res
 }
 
 /// One push of a contact, for its timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct PushLine {
     pub campaign_number: i32,
     pub ordinal: i32,

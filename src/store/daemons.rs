@@ -1,6 +1,7 @@
 //! Daemons that share the database, as long as they show signs of life.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::{Store, StoreError, sql};
 
 /// One daemon, as it last reported.
-#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Daemon {
     pub id: Uuid,
     pub host: String,

@@ -1,11 +1,13 @@
 //! The event log: what people did by hand.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, sql};
+use super::{Store, StoreError, sql};
 
 /// Who does something by hand, and when.
 #[derive(Debug, Clone, Copy)]
@@ -35,4 +37,43 @@ pub async fn add(
     .await
     .map(|_| ())
     .map_err(StoreError::on("write the event log"))
+}
+
+/// One event of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema, sqlx::FromRow)]
+pub struct Event {
+    pub at: DateTime<Utc>,
+    pub actor: String,
+    pub kind: String,
+    pub subject: String,
+    pub detail: Value,
+}
+
+/// The latest events, newest first; of one subject or of all.
+pub async fn list(store: &Store, subject: Option<&str>, limit: i64) -> Result<Vec<Event>, StoreError> {
+    sql::query_as(
+        "select at, actor, kind, subject, detail from outreach.events
+         where $1::text is null or subject = $1
+         order by at desc, id
+         limit $2",
+    )
+    .bind(subject)
+    .bind(limit)
+    .fetch_all(store)
+    .await
+    .map_err(StoreError::on("read the event log"))
+}
+
+/// Writes one event down by itself.
+pub async fn note(
+    store: &Store,
+    kind: &str,
+    subject: &str,
+    by: ByHand<'_>,
+    detail: Value,
+) -> Result<(), StoreError> {
+    let doing = "write the event log";
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
+    add(&mut transaction, kind, subject, by, detail).await?;
+    transaction.commit().await.map_err(StoreError::on(doing))
 }

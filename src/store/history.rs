@@ -1,6 +1,7 @@
 //! The record of passes: one row for each reconcile that had something to say.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -67,8 +68,8 @@ pub async fn begin(
     sql::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,
-             enroll, update, withdraw, keep, started_at, git_revision
-         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             enroll, update, withdraw, keep, started_at, git_revision, planned_at
+         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp())",
     )
     .bind(pass.id)
     .bind(pass.number)
@@ -131,7 +132,7 @@ pub async fn forget_idle(store: &Store, before: DateTime<Utc>) -> Result<u64, St
 }
 
 /// One line of `history`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Entry {
     pub id: Uuid,
     pub campaign: String,

@@ -3,6 +3,8 @@
 //! Works behind a pooler in transaction mode, so nothing here may rely on the state of a session: no named
 //! statements, no session locks, no `SET` without `LOCAL`, no start-up options, no `LISTEN`. Never prints a password.
 
+pub mod accounts;
+pub mod approvals;
 pub mod audit;
 mod binds;
 pub mod campaigns;
@@ -13,11 +15,13 @@ pub mod daemons;
 pub mod diff;
 pub mod drafts;
 pub mod embedded;
+pub mod engagement;
 pub mod enrichment;
 mod error;
 pub mod events;
 mod executor;
 pub mod feedback;
+pub mod figures;
 pub mod history;
 pub mod import;
 pub mod kept;
@@ -35,6 +39,7 @@ pub mod spending;
 pub mod sql;
 pub mod status;
 pub mod suppressions;
+pub mod timeline;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -112,6 +117,14 @@ impl Store {
     /// Begins a transaction.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         self.pool.begin().await
+    }
+
+    /// Begins a transaction whose statements look rows up by key. On a table that has just grown, and of which
+    /// there are no statistics yet, the planner would rather read it all, once for each batch.
+    pub(crate) async fn begin_by_key(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sql::query("set local enable_seqscan = off").execute(&mut *transaction).await?;
+        Ok(transaction)
     }
 
     /// Closes every connection, so that a private server can stop without cutting one off.

@@ -1,6 +1,7 @@
 //! Campaigns that a person has paused beside the files.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -8,7 +9,7 @@ use super::events::{self, ByHand};
 use super::{Store, StoreError, sql};
 
 /// A standing pause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct Pause {
     pub campaign_number: i32,
     pub reason: String,

@@ -1,13 +1,14 @@
 //! What is the case right now: campaigns, their last pass, pushes in doubt.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Store, StoreError, sql};
 
 /// One campaign as the database knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct CampaignStatus {
     pub number: i32,
     pub enrolled: i64,
@@ -35,7 +36,7 @@ pub async fn campaigns(store: &Store, numbers: &[i32]) -> Result<Vec<CampaignSta
 }
 
 /// A push of which nobody knows whether it arrived.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow, JsonSchema)]
 pub struct InDoubt {
     pub employee_id: Uuid,
     pub campaign_number: i32,

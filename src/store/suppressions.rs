@@ -27,13 +27,14 @@ pub async fn add(
     target: &str,
     reason: &str,
     note: Option<&str>,
+    source: &str,
     by: ByHand<'_>,
 ) -> Result<bool, StoreError> {
     let doing = "add the suppression";
     let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     let added = sql::query(
         "insert into outreach.suppressions as s (target, reason, source, note, created_at)
-         values ($1, $2, 'cli', $3, $4)
+         values ($1, $2, $5, $3, $4)
          on conflict (target) do update
              set reason = excluded.reason, source = excluded.source, note = excluded.note
              where s.source = 'flag'",
@@ -42,6 +43,7 @@ pub async fn add(
     .bind(reason)
     .bind(note)
     .bind(by.at)
+    .bind(source)
     .execute(&mut *transaction)
     .await
     .map_err(StoreError::on(doing))?

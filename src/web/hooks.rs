@@ -2,9 +2,7 @@
 //!
 //! Nobody is let in without the provider's signature, and nothing of a webhook is repeated or logged.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,75 +10,24 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use tracing::warn;
-use uuid::Uuid;
 
-use crate::manifest::{self, Manifest};
-use crate::model::Stop;
+use super::Shared;
 use crate::provider::WebhookError;
-use crate::reconcile::{Context, WebhookFault, webhook};
-use crate::store::{DatabaseClock, Store};
+use crate::reconcile::{WebhookFault, webhook};
 
-/// The declared files are read again when they are older than this.
-const FRESH: Duration = Duration::from_secs(15);
-
-/// What taking a webhook in needs.
-pub struct Hooks {
-    store: Store,
-    clock: DatabaseClock,
-    root: PathBuf,
-    holder: Uuid,
-    /// The last good manifest, and when it was read.
-    declared: Mutex<Option<(Instant, Arc<Manifest>)>>,
-}
-
-impl Hooks {
-    pub fn new(store: Store, clock: DatabaseClock, root: PathBuf, holder: Uuid) -> Self {
-        Self { store, clock, root, holder, declared: Mutex::default() }
-    }
-
-    fn known(&self) -> Option<(Instant, Arc<Manifest>)> {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    async fn manifest(&self) -> Option<Arc<Manifest>> {
-        let known = self.known();
-        if let Some((read, manifest)) = &known
-            && read.elapsed() < FRESH
-        {
-            return Some(Arc::clone(manifest));
-        }
-        let root = self.root.clone();
-        let loaded = tokio::task::spawn_blocking(move || manifest::load(&root)).await.ok()?.manifest;
-        // Bad files stop nothing: the last good ones hold.
-        let manifest = loaded.map(Arc::new).or_else(|| known.map(|(_, manifest)| manifest))?;
-        let fresh = (Instant::now(), Arc::clone(&manifest));
-        *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
-        Some(manifest)
-    }
-}
-
-pub(super) fn router(hooks: Hooks) -> Router {
-    Router::new().route("/hooks/{provider}", post(take)).with_state(Arc::new(hooks))
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new().route("/hooks/{provider}", post(take))
 }
 
 /// 2xx is done, 4xx never comes again, 5xx is tried again.
 async fn take(
-    State(hooks): State<Arc<Hooks>>,
+    State(shared): State<Arc<Shared>>,
     Path(provider): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
-    let Some(manifest) = hooks.manifest().await else { return StatusCode::SERVICE_UNAVAILABLE };
-    let context = Context {
-        store: &hooks.store,
-        manifest: &manifest,
-        clock: &hooks.clock,
-        root: &hooks.root,
-        holder: hooks.holder,
-        revision: None,
-        stop: Stop::never(),
-    };
-    match webhook(&context, &provider, &headers, &body).await {
+    let manifest = shared.files.declared().await.manifest;
+    match webhook(&shared.context(&manifest), &provider, &headers, &body).await {
         Ok(_) => StatusCode::OK,
         Err(WebhookFault::Refused(WebhookError::NotExpected)) => StatusCode::NOT_FOUND,
         Err(WebhookFault::Refused(WebhookError::Forged)) => StatusCode::UNAUTHORIZED,

@@ -125,7 +125,7 @@ async fn tell(root: &Path, handle: &Handle, store: &Store, chapter: &mut Chapter
     )?;
     if let (Some(email), Some(id)) = (emails.get(2), people.get(2)) {
         let by = ByHand { actor: "demo", at: crate::model::Clock::now(&SystemClock) };
-        suppressions::add(store, email, "unsubscribed", Some("by phone"), by).await?;
+        suppressions::add(store, email, "unsubscribed", Some("by phone"), "cli", by).await?;
         let before = world::rows(store).await?;
         demo.apply().await?;
         let after = world::rows(store).await?;

@@ -123,7 +123,7 @@ fn remote_lines(text: &mut String, part: &CampaignPlan, remote: &RemotePlan) {
 }
 
 /// Text inside a table cell or a line: nothing of it may become markup.
-fn cell(value: &str) -> String {
+pub(super) fn cell(value: &str) -> String {
     value.replace('|', "\\|").replace('<', "&lt;").replace(['\n', '\r'], " ")
 }
 

@@ -1,5 +1,7 @@
 //! `outreachd plan`: what apply would do, and why. Changes nothing.
 
+mod base;
+mod comparison;
 mod json;
 mod markdown;
 mod text;
@@ -13,7 +15,7 @@ use clap::{Args, ValueEnum};
 use super::session::Session;
 use super::{Exit, Globals, output};
 use crate::model::{Campaign, Plan};
-use crate::reconcile::{Context, Planner, total};
+use crate::reconcile::{Context, Planner, compare, total};
 
 pub(super) use text::{campaign as campaign_text, plan as plan_text};
 
@@ -44,9 +46,15 @@ pub(super) struct Arguments {
     /// Exit with 2 when there is something to do.
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Only what the change of the files since a commit does to people: who enters, who leaves, by which clause.
+    #[arg(long, value_name = "REV", conflicts_with_all = ["out", "campaigns"])]
+    base: Option<String>,
 }
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
+    if let Some(revision) = &arguments.base {
+        return against(globals, arguments, revision).await;
+    }
     let session = Session::open(globals).await?;
     let campaigns = session.campaigns(&arguments.campaigns)?;
     let context = session.context();
@@ -82,6 +90,24 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     }
     let changes = plan.campaigns.iter().any(|plan| plan.changes() > 0 || plan.blocked.is_some());
     Ok(if arguments.detailed_exitcode && changes { Exit::Changes } else { Exit::Done })
+}
+
+/// Compares the files with those of a commit.
+async fn against(globals: &Globals, arguments: &Arguments, revision: &str) -> anyhow::Result<Exit> {
+    let base = base::read(&globals.root, revision).await?;
+    let session = Session::open(globals).await?;
+    let before = base.manifest.with_paused(&session.paused);
+    let compared = compare(&session.context(), &before, &base.revision, i64::from(arguments.show)).await?;
+    match arguments.format {
+        Format::Text => output::write(&comparison::text(&compared))?,
+        Format::Markdown => output::write(&comparison::markdown(&compared))?,
+        Format::Json => output::json(&compared)?,
+    }
+    if compared.untold() > 0 {
+        return Ok(Exit::HeldBack);
+    }
+    let moves = compared.campaigns.iter().any(|part| !part.is_quiet());
+    Ok(if arguments.detailed_exitcode && moves { Exit::Changes } else { Exit::Done })
 }
 
 /// Plans the campaigns, which stand in order of rank.

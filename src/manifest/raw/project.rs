@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RawMailbox, RawReplies};
+use super::{RawHttp, RawMailbox, RawReplies};
 use crate::manifest::schema;
 use crate::model::OtherCampaigns;
 
@@ -73,15 +73,6 @@ pub(in crate::manifest) struct RawDaemon {
     /// How long a soft stop waits for what is in flight. `30s` unless given.
     #[schemars(schema_with = "schema::seconds")]
     pub stop_within: Option<String>,
-}
-
-/// Where the daemon answers HTTP.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(in crate::manifest) struct RawHttp {
-    /// Address and port. `127.0.0.1:8466` unless given.
-    #[schemars(extend("examples" = ["127.0.0.1:8466"]))]
-    pub listen: Option<String>,
 }
 
 /// Writes JSON Lines, one file a campaign.

@@ -26,7 +26,7 @@ pub struct Waiting {
 pub use mails::{Due, Mails};
 
 /// What one campaign hands over at one time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Portion {
     pub at: DateTime<Utc>,
     pub enroll: i64,

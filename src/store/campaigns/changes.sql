@@ -4,5 +4,5 @@ from pg_stat_all_tables
 where relid in (
     'public.companies'::regclass, 'public.employees'::regclass, 'outreach.enrollments'::regclass,
     'outreach.suppressions'::regclass, 'outreach.pauses'::regclass,
-    'outreach.paused_companies'::regclass
+    'outreach.paused_companies'::regclass, 'outreach.approvals'::regclass
 )

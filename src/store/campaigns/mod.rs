@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use super::{Store, StoreError, sql};
 use crate::model::{Campaign, Orphan};
 
-pub use remembered::{remember, remembered};
+pub use remembered::{Live, live, remember, remembered};
 
 /// The figures that daily limits are counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]

@@ -101,3 +101,28 @@ fn campaign(number: i32, row: Row) -> Campaign {
         file: String::new(),
     }
 }
+
+/// A campaign as it was last looked at, and where its provider keeps it.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct Live {
+    pub name: String,
+    pub provider: String,
+    pub declared_at: DateTime<Utc>,
+    pub remote_id: Option<String>,
+    /// By setting: what was declared when it was last written, and what the provider then showed.
+    pub written: Option<serde_json::Value>,
+}
+
+/// What is live of a campaign; `None` when it was never looked at.
+pub async fn live(store: &Store, number: i32) -> Result<Option<Live>, StoreError> {
+    sql::query_as(
+        "select c.name, c.provider, c.declared_at, r.remote_id, r.written
+         from outreach.campaigns c
+         left join outreach.remote_campaigns r on r.campaign_number = c.number
+         where c.number = $1",
+    )
+    .bind(number)
+    .fetch_optional(store)
+    .await
+    .map_err(StoreError::on("read what is live of the campaign"))
+}

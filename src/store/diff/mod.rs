@@ -10,11 +10,13 @@ mod follow_ups;
 mod ranked;
 mod ready;
 mod report;
+mod sides;
 mod steps;
 mod tails;
 
 pub use columns::{is_address, is_unset, normalized, sequence_hash};
 pub use report::{ActionRow, Report, Verdict};
+pub use sides::{Moved, Side, add_side, add_undeclared, create_sides, forget_wanted, moved, updated};
 
 use std::collections::BTreeMap;
 

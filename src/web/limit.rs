@@ -1,0 +1,103 @@
+//! How often one address may ask. Kept in memory, bounded; each process counts for itself.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+/// Addresses that are remembered; who comes when there are more waits until one is forgotten.
+const MOST: usize = 20_000;
+
+/// The generic cell rate algorithm: of each address only the instant from which it is within its rate.
+#[derive(Debug)]
+pub(super) struct Limiter {
+    interval: Duration,
+    /// What may come at once: a quarter of a minute's.
+    burst: Duration,
+    next: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+impl Limiter {
+    pub(super) fn per_minute(requests: u32) -> Self {
+        let interval = Duration::from_mins(1) / requests.max(1);
+        Self { interval, burst: interval * (requests / 4).max(1), next: Mutex::default() }
+    }
+
+    /// Whether this one is within the rate; else how long to wait.
+    fn take(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = network(from);
+        if next.len() >= MOST && !next.contains_key(&from) {
+            next.retain(|_, at| *at > now);
+            if next.len() >= MOST {
+                return Err(self.interval);
+            }
+        }
+        let at = next.get(&from).copied().unwrap_or(now).max(now);
+        if at > now + self.burst {
+            return Err(at.saturating_duration_since(now + self.burst));
+        }
+        next.insert(from, at + self.interval);
+        Ok(())
+    }
+}
+
+/// Somebody with IPv6 has a whole network of addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+/// Middleware: 429 with `Retry-After` for whoever asks too often.
+pub(super) async fn hold(
+    State(limiter): State<std::sync::Arc<Limiter>>,
+    ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match limiter.take(peer.ip(), Instant::now()) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => {
+            let wait = wait.as_secs() + 1;
+            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], "too many requests\n")
+                .into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_address_has_its_rate_and_the_memory_a_bound() {
+        let limiter = Limiter::per_minute(60);
+        let now = Instant::now();
+        let one: IpAddr = "192.0.2.1".parse().unwrap();
+        let within = (0..100).take_while(|_| limiter.take(one, now).is_ok()).count();
+        assert_eq!(within, 16, "a quarter of a minute's, and one");
+        assert!(limiter.take("192.0.2.2".parse().unwrap(), now).is_ok());
+        assert!(limiter.take("::ffff:192.0.2.1".parse().unwrap(), now).is_err(), "the same address");
+        assert!(limiter.take(one, now + Duration::from_secs(1)).is_ok());
+        let wait = limiter.take(one, now + Duration::from_secs(1)).unwrap_err();
+        assert!(wait <= Duration::from_secs(1));
+        let in_network = |n: u32| format!("2001:db8::{n:x}").parse().unwrap();
+        let within = (0..100).take_while(|n| limiter.take(in_network(*n), now).is_ok()).count();
+        assert_eq!(within, 16, "one network, one rate");
+        for n in 0..MOST as u32 * 2 {
+            let _ = limiter.take(IpAddr::V4(n.into()), now);
+        }
+        assert!(limiter.next.lock().unwrap().len() <= MOST);
+        assert!(limiter.take(one, now + Duration::from_mins(2)).is_ok(), "the past is forgotten");
+    }
+}

@@ -1,0 +1,121 @@
+//! Forms: checked to be ours, done, and answered by the page that shows what came of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use uuid::Uuid;
+
+use super::show;
+use crate::model::PushKey;
+use crate::web::Shared;
+use crate::web::access::{Visitor, same};
+use crate::web::deeds::{self, Approve, Done, Pause, Reason, Resolve, Resume, Suppress};
+use crate::web::fault::{Fault, PageFault};
+use crate::web::read;
+
+type Answer = Result<Response, PageFault>;
+
+/// A form of ours: it carries what only our pages can know.
+struct Form(HashMap<String, String>);
+
+impl Form {
+    fn read(visitor: &Visitor, body: &[u8]) -> Result<Self, Fault> {
+        let fields: HashMap<String, String> = url::form_urlencoded::parse(body).into_owned().collect();
+        let key = fields.get("form_key").map_or("", String::as_str);
+        if same(key, &visitor.form_key) { Ok(Self(fields)) } else { Err(Fault::Forged) }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+    }
+}
+
+fn back(path: &str, done: &Done, word: &str) -> Response {
+    let word = if done.changed { word } else { "nothing" };
+    Redirect::to(&format!("{path}?done={word}")).into_response()
+}
+
+pub(super) async fn pause(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(number): Path<i32>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let deed = Pause { reason: form.text("reason").unwrap_or_default(), until: form.text("until") };
+    let done = deeds::pause(&shared, &visitor, number, &deed).await?;
+    Ok(back(&format!("/campaigns/{number}"), &done, "paused"))
+}
+
+pub(super) async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(number): Path<i32>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let deed = Resume { reason: form.text("reason") };
+    let done = deeds::resume(&shared, &visitor, number, &deed).await?;
+    Ok(back(&format!("/campaigns/{number}"), &done, "resumed"))
+}
+
+pub(super) async fn approve(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(number): Path<i32>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let deed = Approve { digest: form.text("digest").unwrap_or_default() };
+    let done = deeds::approve(&shared, &visitor, number, &deed).await?;
+    Ok(back(&format!("/campaigns/{number}"), &done, "approved"))
+}
+
+pub(super) async fn resolve(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(key): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let key: PushKey = key.parse().map_err(|_| Fault::Unknown("push"))?;
+    let arrived = match form.text("arrived").as_deref() {
+        Some("true") => true,
+        Some("false") => false,
+        _ => return Err(Fault::Unfit("say whether it arrived".to_owned()).into()),
+    };
+    let done = deeds::resolve(&shared, &visitor, key, &Resolve { arrived }).await?;
+    Ok(back("/doubts", &done, "settled"))
+}
+
+pub(super) async fn suppress(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<Uuid>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let reason = form.text("reason");
+    let reason = Reason::ALL.into_iter().find(|known| reason.as_deref() == Some(known.as_str()));
+    let deed = Suppress { target: None, employee_id: Some(id), reason, note: form.text("note") };
+    let done = deeds::suppress(&shared, &visitor, &deed).await?;
+    Ok(back(&format!("/contacts/{id}"), &done, "suppressed"))
+}
+
+/// A question, and a form all the same: an address stands in no URL.
+pub(super) async fn find(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let found = read::find(&shared, &form.text("who").unwrap_or_default()).await?;
+    if let [one] = found.as_slice() {
+        return Ok(Redirect::to(&format!("/contacts/{}", one.employee_id)).into_response());
+    }
+    Ok(show::found(&shared, visitor, Some(found)))
+}
