@@ -31,6 +31,10 @@ pub(in crate::manifest) struct RawProject {
     pub daemon: Option<RawDaemon>,
     /// Where the daemon answers HTTP. Without it, nowhere.
     pub http: Option<RawHttp>,
+    /// What contacts are looked up with. Without it nothing is.
+    pub enrichment: Option<super::RawEnrichment>,
+    /// The endpoint that drafts fields. Without it nothing is drafted.
+    pub drafting: Option<super::RawDrafting>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much
     /// later. `10s` unless given.
     #[schemars(schema_with = "schema::seconds")]
