@@ -206,7 +206,12 @@ fn outcome(
     let action = item.action;
     let makes = matches!(action, ActionKind::Enroll | ActionKind::Update);
     let rendered = (!renderer.is_plain() && makes).then_some(item.fields);
-    let wait = |after: Option<Duration>| bounded(after.unwrap_or_else(|| backoff(attempts, salt)));
+    // A mail that its mailbox rests for must not be the first again when the rest is over, or nobody else is ever
+    // written to: it falls back a little further each time.
+    let turns = if item.mail.is_some() { u32::from(attempts.unsigned_abs()) + 1 } else { 1 };
+    let wait = |after: Option<Duration>| {
+        bounded(after.map_or_else(|| backoff(attempts, salt), |after| after.saturating_mul(turns)))
+    };
     // An account at fault says nothing about this contact.
     let counts = !matches!(verdict, Verdict::Misconfigured(_));
     let bounced = matches!(verdict, Verdict::Bounced(_));

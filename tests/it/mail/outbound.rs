@@ -359,6 +359,10 @@ async fn a_lost_word_is_held_and_a_tired_mailbox_rests_without_harm_to_anybody()
     let rests =
         "select name from outreach.mailboxes where paused_until > now() and paused_reason like '%5.7.1%'";
     assert_eq!(project.texts(rests).await, ["alice"]);
+    // When the rest is over others go first: one domain's no must not keep everybody else waiting.
+    let behind = "select p.answer from outreach.pushes p join outreach.mailboxes b on b.name = 'alice'
+        where p.settled_at is null and p.answer like '%5.7.1%' and p.not_before > b.paused_until + interval '1 minute'";
+    assert_eq!(project.texts(behind).await.len(), 1);
     project.apply().await;
     assert_eq!(office.taken().len(), 2, "nothing goes out meanwhile");
     assert_eq!(project.texts("select distinct campaign_status from employees").await, ["active"]);
