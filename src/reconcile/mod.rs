@@ -342,7 +342,7 @@ fn opened<'c>(
 ) -> Result<(Box<dyn provider::Provider + 'c>, Option<Budget<'c>>), ReconcileError> {
     let settings = settings_of(context, campaign)?;
     let failed = |source| ReconcileError::Provider { provider: settings.name.clone(), source };
-    let sent = Box::new(inbox::SentMails::new(context.root));
+    let sent = Box::new(inbox::SentMails::new(context.store, context.clock, context.root));
     if let ProviderKind::Smartlead { per_minute, .. } = &settings.kind {
         let budget = Budget::new(context, &settings.name, *per_minute);
         let pace = Box::new(budget.clone());

@@ -163,8 +163,11 @@ impl Turn<'_> {
         senders: Option<&mail::Senders>,
     ) -> Result<Batch, ReconcileError> {
         let Self { context, campaign, account, .. } = self;
-        let senders =
-            senders.map(|senders| pushes::Senders { free: &senders.free, declared: &senders.declared });
+        let senders = senders.map(|senders| pushes::Senders {
+            free: &senders.free,
+            declared: &senders.declared,
+            retired: &senders.retired,
+        });
         let now = context.clock.now();
         Ok(pushes::claim(context.store, campaign.number, &account.lease, gate, now, size, senders).await?)
     }

@@ -60,6 +60,8 @@ pub(super) enum Failure {
     Unfit(Stage, &'static str),
     /// The right to send ended before the end of the mail was said.
     TooLate,
+    /// A stop came while the mail was on its way; its end was not said.
+    Stopped,
     /// The server cannot carry this mail.
     Unable(&'static str),
 }
@@ -181,12 +183,14 @@ impl Session {
         self.say(Stage::Hello, "RSET").await.is_ok()
     }
 
-    /// Hands over one mail, whose lines end in CR LF. Its end is said only where the last look allows.
+    /// Hands over one mail, whose lines end in CR LF. Its end is said only where the last look allows and nothing has
+    /// stopped it meanwhile: a server may have taken minutes up to here.
     pub(super) async fn send(
         &mut self,
         envelope: &Envelope<'_>,
         mail: &[u8],
         look: &LastLook,
+        may_go: impl Future<Output = bool>,
     ) -> Result<(), Failure> {
         self.mails += 1;
         let needs_utf8 = !(envelope.from.is_ascii() && envelope.to.is_ascii() && mail.is_ascii());
@@ -220,6 +224,9 @@ impl Session {
         // Without its last line the server has no mail, whatever becomes of the connection.
         let lost = |error| Failure::Lost(Stage::Text, error);
         self.wire.write(&stuffed(mail), self.patience).await.map_err(lost)?;
+        if !may_go.await {
+            return Err(Failure::Stopped);
+        }
         if look.is_too_late() {
             return Err(Failure::TooLate);
         }

@@ -163,7 +163,8 @@ impl<'c> SmtpProvider<'c> {
                 Err(failure) => return Self::judged(sender, &failure),
             },
         };
-        match session.send(&envelope, &composed.bytes, &self.look.for_call()).await {
+        let may_go = self.sent.may_go(&item.key);
+        match session.send(&envelope, &composed.bytes, &self.look.for_call(), may_go).await {
             Ok(()) => {
                 *place = Some(session);
                 if sender.mailbox.imap.as_ref().is_some_and(|imap| imap.append_sent) {

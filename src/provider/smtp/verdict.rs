@@ -69,7 +69,8 @@ pub(super) fn judge(failure: &Failure) -> Judgement {
         // The end was said: nobody knows whether it was heard.
         Failure::Lost(Stage::End, error) => {
             let reason = format!("{}: {}", Stage::End.doing(), words(error));
-            Judgement { verdict: Verdict::InDoubt(reason.clone()), pause: None, reason }
+            // A server that loses one loses the next: the mailbox rests before more are in doubt.
+            Judgement { verdict: Verdict::InDoubt(reason.clone()), pause: Some(SOON), reason }
         }
         Failure::Lost(stage, error) => {
             let reason = format!("{}: {}", stage.doing(), words(error));
@@ -81,6 +82,12 @@ pub(super) fn judge(failure: &Failure) -> Judgement {
         Failure::TooLate => {
             let reason = HELD_BACK.to_owned();
             Judgement { verdict: Verdict::Retry { after: None, reason: reason.clone() }, pause: None, reason }
+        }
+        // The next claim finds the stop and takes the push back.
+        Failure::Stopped => {
+            let reason = "a stop came while the mail was on its way".to_owned();
+            let after = Some(Duration::ZERO);
+            Judgement { verdict: Verdict::Retry { after, reason: reason.clone() }, pause: None, reason }
         }
         Failure::Unable(why) => judged(About::Mail, (*why).to_owned()),
     }

@@ -9,23 +9,28 @@ use tracing::warn;
 
 use super::account;
 use crate::mailbox;
-use crate::model::Mailbox;
+use crate::model::{Clock, Mailbox, PushKey};
 use crate::provider::{ProviderError, SentFolder};
 use crate::reconcile::ReconcileError;
+use crate::store::{Store, pushes};
 
 /// Verdicts wait for the copies, and leases are held meanwhile.
 const KEEPING: Duration = Duration::from_secs(30);
+/// A server waits for the end of a mail meanwhile.
+const ASKING: Duration = Duration::from_secs(5);
 
 /// The folders that senders' servers keep what was sent in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct SentMails<'c> {
+    store: &'c Store,
+    clock: &'c dyn Clock,
     /// The project folder.
     root: &'c Path,
 }
 
 impl<'c> SentMails<'c> {
-    pub const fn new(root: &'c Path) -> Self {
-        Self { root }
+    pub const fn new(store: &'c Store, clock: &'c dyn Clock, root: &'c Path) -> Self {
+        Self { store, clock, root }
     }
 
     /// Of each Message-ID whether the mailbox holds it among what was sent. Where there is nowhere to look nothing is found.
@@ -60,6 +65,19 @@ impl SentFolder for SentMails<'_> {
                 warn!(mailbox = mailbox.name, code = error.code(), "could not look among the sent mails");
                 vec![false; message_ids.len()]
             }))
+        })
+    }
+
+    fn may_go<'a>(&'a self, key: &'a PushKey) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            match timeout(ASKING, pushes::may_go(self.store, *key, self.clock.now())).await {
+                Ok(Ok(may_go)) => may_go,
+                // Who cannot ask does not send.
+                Ok(Err(_)) | Err(_) => {
+                    warn!(push = %key, "could not ask whether a mail may still go");
+                    false
+                }
+            }
         })
     }
 

@@ -53,10 +53,11 @@ impl<'c> Mailing<'c> {
     /// Who may send now.
     pub(super) async fn senders(&self, context: &Context<'_>) -> Result<Senders, ReconcileError> {
         let now = context.clock.now();
-        let names: Vec<&str> = self.settings.senders.iter().map(|mailbox| mailbox.name.as_str()).collect();
-        let days: Vec<_> = self.settings.senders.iter().map(|mailbox| mailbox.day_start(now)).collect();
+        let all: Vec<&Mailbox> = context.manifest.project.mailboxes.values().collect();
+        let names: Vec<&str> = all.iter().map(|mailbox| mailbox.name.as_str()).collect();
+        let days: Vec<_> = all.iter().map(|mailbox| mailbox.day_start(now)).collect();
         let standing: Vec<Standing> = mailboxes::standing(context.store, &names, &days).await?;
-        Ok(Senders::judge(&self.settings.senders, &standing, now))
+        Ok(Senders::judge(self.settings, &all, &standing, now))
     }
 
     /// Makes the mail of an enrollment or a follow-up and writes it down.
@@ -78,6 +79,11 @@ impl<'c> Mailing<'c> {
             return Ok(Dressed::NoSender(item, senders.next));
         };
         let thread = mails::thread(context.store, item.key).await?;
+        let words = self.renderer.words(step);
+        if thread.words.contains(&words) {
+            let reason = format!("mail {step} has gone out to this contact before: the sequence was changed");
+            return Ok(Dressed::Unfit(item, reason));
+        }
         let rendered = match self.renderer.render(step, &item.fields, thread.subject.as_deref()) {
             Ok(rendered) => rendered,
             Err(error) => return Ok(Dressed::Unfit(item, error.to_string())),
@@ -103,6 +109,7 @@ impl<'c> Mailing<'c> {
             message_id: &mail.message_id,
             subject: &mail.subject,
             email: &item.email,
+            words,
             next_send_at: senders::next_send(&mailbox.limits, item.key, now),
         };
         if !mails::make(context.store, lease, &draft, now).await? {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::model::{Mailbox, PushKey, SenderLimits};
+use crate::model::{Mailbox, PushKey, SenderLimits, SmtpSettings};
 use crate::store::mailboxes::Standing;
 
 /// How soon to look again whether a mailbox's answers are read.
@@ -14,15 +14,31 @@ pub(in crate::reconcile) struct Senders {
     /// Those that may, the one whose turn it is first.
     pub(in crate::reconcile) free: Vec<String>,
     pub(in crate::reconcile) declared: Vec<String>,
+    /// Those that send no more and are still read.
+    pub(in crate::reconcile) retired: Vec<String>,
     /// When the first of the others may.
     pub(in crate::reconcile) next: Option<DateTime<Utc>>,
 }
 
 impl Senders {
-    pub(super) fn judge(mailboxes: &[Mailbox], standing: &[Standing], now: DateTime<Utc>) -> Self {
+    /// `standing` is that of `mailboxes`, in their order.
+    pub(super) fn judge(
+        settings: &SmtpSettings,
+        mailboxes: &[&Mailbox],
+        standing: &[Standing],
+        now: DateTime<Utc>,
+    ) -> Self {
         let mut free = Vec::new();
+        let mut retired = Vec::new();
         let mut next: Option<DateTime<Utc>> = None;
+        let mut deaf = false;
         for (mailbox, standing) in mailboxes.iter().zip(standing) {
+            let unread = is_stale(mailbox, standing, now);
+            deaf |= unread && takes_stops(settings, mailbox);
+            if settings.senders.iter().all(|sender| sender.name != mailbox.name) {
+                retired.extend((mailbox.imap.is_some() && !unread).then(|| mailbox.name.clone()));
+                continue;
+            }
             let left = left_today(mailbox, standing, now);
             match rests_until(mailbox, standing, left, now) {
                 None => free.push((std::cmp::Reverse(left), standing.next_send_at, mailbox.name.clone())),
@@ -30,12 +46,31 @@ impl Senders {
             }
         }
         free.sort();
+        if deaf {
+            free.clear();
+            next = Some(now + STALE);
+        }
         Self {
             free: free.into_iter().map(|(_, _, name)| name).collect(),
-            declared: mailboxes.iter().map(|mailbox| mailbox.name.clone()).collect(),
+            declared: settings.senders.iter().map(|mailbox| mailbox.name.clone()).collect(),
+            retired,
             next,
         }
     }
+}
+
+/// Whether bounces or unsubscribes of all senders' mails come to this mailbox.
+fn takes_stops(settings: &SmtpSettings, mailbox: &Mailbox) -> bool {
+    let mailto = settings.unsubscribe.as_ref().and_then(|how| how.mailto.as_ref());
+    [settings.bounces.as_ref(), mailto].into_iter().flatten().any(|address| *address == mailbox.address)
+}
+
+/// Whether it was not read for longer than it may be: a stop may lie there.
+fn is_stale(mailbox: &Mailbox, standing: &Standing, now: DateTime<Utc>) -> bool {
+    mailbox.imap.as_ref().is_some_and(|imap| {
+        let since = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
+        standing.read_at.is_none_or(|read| read < now - since)
+    })
 }
 
 /// How many more it may send today.
@@ -51,16 +86,11 @@ fn rests_until(
     left: i64,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    let is_stale = mailbox.imap.as_ref().is_some_and(|imap| {
-        let since = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
-        standing.read_at.is_none_or(|read| read < now - since)
-    });
     [
         (left == 0).then(|| mailbox.next_day_start(now)),
         standing.paused_until,
         standing.next_send_at,
-        // A stop may lie there unread.
-        is_stale.then(|| now + STALE),
+        is_stale(mailbox, standing, now).then(|| now + STALE),
     ]
     .into_iter()
     .flatten()
@@ -109,11 +139,42 @@ mod tests {
         }
     }
 
+    fn settings(senders: &[Mailbox]) -> SmtpSettings {
+        SmtpSettings {
+            senders: senders.to_vec(),
+            key: crate::model::SecretRef::Env("KEY".to_owned()),
+            previous_keys: Vec::new(),
+            bounces: Some("bounce@test.example".to_owned()),
+            unsubscribe: None,
+            dkim: None,
+            auto_submitted: false,
+            timeout: Duration::from_mins(1),
+        }
+    }
+
+    fn judged(senders: &[Mailbox], rows: &[Standing]) -> Senders {
+        Senders::judge(&settings(senders), &senders.iter().collect::<Vec<_>>(), rows, now())
+    }
+
+    #[test]
+    fn where_bounces_are_not_read_nobody_sends_and_who_sends_no_more_must_be_read() {
+        let (sender, mut bounces) = (mailbox("a"), mailbox("bounce"));
+        bounces.imap = Some(imap());
+        let judge = |read: DateTime<Utc>| {
+            let rows = [standing("a", 0), Standing { read_at: Some(read), ..standing("bounce", 0) }];
+            Senders::judge(&settings(std::slice::from_ref(&sender)), &[&sender, &bounces], &rows, now())
+        };
+        let fresh = judge(now());
+        assert_eq!((fresh.free, fresh.retired), (vec!["a".to_owned()], vec!["bounce".to_owned()]));
+        let deaf = judge(now() - TimeDelta::hours(1));
+        assert_eq!((deaf.free.len(), deaf.retired.len()), (0, 0));
+    }
+
     #[test]
     fn the_one_with_most_left_goes_first() {
         let mailboxes = [mailbox("a"), mailbox("b"), mailbox("c")];
         let rows = [standing("a", 9), standing("b", 2), standing("c", 10)];
-        let senders = Senders::judge(&mailboxes, &rows, now());
+        let senders = judged(&mailboxes, &rows);
         assert_eq!(senders.free, ["b", "a"]);
         assert_eq!(senders.next, Some("2026-11-25T00:00:00Z".parse().unwrap()));
     }
@@ -123,10 +184,10 @@ mod tests {
         let soon = now() + TimeDelta::seconds(30);
         let later = now() + TimeDelta::hours(1);
         let row = Standing { next_send_at: Some(soon), paused_until: Some(later), ..standing("a", 0) };
-        let senders = Senders::judge(&[mailbox("a")], std::slice::from_ref(&row), now());
+        let senders = judged(&[mailbox("a")], std::slice::from_ref(&row));
         assert_eq!((senders.free.len(), senders.next), (0, Some(later)));
         let over = Standing { next_send_at: Some(now()), paused_until: Some(now()), ..row };
-        assert_eq!(Senders::judge(&[mailbox("a")], &[over], now()).free, ["a"]);
+        assert_eq!(judged(&[mailbox("a")], &[over]).free, ["a"]);
     }
 
     #[test]
@@ -137,10 +198,8 @@ mod tests {
         assert_eq!(left_today(&slow, &Standing::default(), now()), 2);
     }
 
-    #[test]
-    fn a_mailbox_that_is_not_read_does_not_send() {
-        let mut read = mailbox("a");
-        read.imap = Some(ImapSettings {
+    fn imap() -> ImapSettings {
+        ImapSettings {
             server: MailServer {
                 host: "localhost".to_owned(),
                 port: 1,
@@ -154,10 +213,16 @@ mod tests {
             append_sent: false,
             poll_every: Duration::from_mins(1),
             stale_after: Duration::from_mins(15),
-        });
+        }
+    }
+
+    #[test]
+    fn a_mailbox_that_is_not_read_does_not_send() {
+        let mut read = mailbox("a");
+        read.imap = Some(imap());
         let seen =
             |minutes| Standing { read_at: Some(now() - TimeDelta::minutes(minutes)), ..standing("a", 0) };
-        let free = |row: Standing| !Senders::judge(&[read.clone()], &[row], now()).free.is_empty();
+        let free = |row: Standing| !judged(std::slice::from_ref(&read), &[row]).free.is_empty();
         assert!(free(seen(14)));
         assert!(!free(seen(16)));
         assert!(!free(standing("a", 0)));

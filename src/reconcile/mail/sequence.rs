@@ -1,6 +1,7 @@
 //! What the mails of a sequence say to one contact: templates over the campaign's fields. Pure.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::model::{Campaign, Template};
 
@@ -32,6 +33,7 @@ struct Step {
 /// The templates of one campaign's mails, parsed once.
 pub struct SequenceRenderer {
     steps: Vec<Step>,
+    words: Vec<i64>,
 }
 
 impl SequenceRenderer {
@@ -47,7 +49,8 @@ impl SequenceRenderer {
                 html: step.html.as_deref().map(html),
             })
             .collect();
-        Self { steps }
+        let words = campaign.sequence.iter().map(|step| hash_of(&(&step.subject, &step.body, &step.html)));
+        Self { steps, words: words.collect() }
     }
 
     /// How many mails there are.
@@ -57,6 +60,11 @@ impl SequenceRenderer {
 
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// Hash of what the mail `step` (from 1) says, before anything is filled in.
+    pub fn words(&self, step: u16) -> i64 {
+        usize::from(step).checked_sub(1).and_then(|index| self.words.get(index)).copied().unwrap_or_default()
     }
 
     /// Fills the mail `step` (from 1). A follow-up without a subject of its own answers `thread`.
@@ -85,6 +93,11 @@ impl SequenceRenderer {
             html: parts.html.as_ref().map(|html| fill("html", html)).transpose()?,
         })
     }
+}
+
+fn hash_of(texts: &impl serde::Serialize) -> i64 {
+    let digest = Sha256::digest(serde_json::to_vec(texts).unwrap_or_default());
+    i64::from_be_bytes(std::array::from_fn(|index| digest[index]))
 }
 
 fn is_answer(subject: &str) -> bool {

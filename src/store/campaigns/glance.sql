@@ -14,7 +14,9 @@ select
     c.served_tick, c.seen_digest, c.seen_changes, c.seen_at,
     o.enroll_due, o.other_due,
     (
-        select min(next_at) from outreach.enrollments where campaign_number = $1 and live and next_at is not null
+        -- What was due by the last look waits for a push that was put off, or for another day.
+        select min(next_at) from outreach.enrollments
+        where campaign_number = $1 and live and next_at > coalesce(c.seen_at, '-infinity')
     ) as mail_due, coalesce(o.is_orphaned, false) as is_orphaned,
     exists (
         select from outreach.pauses where campaign_number = $1 and (until is null or until > $2)

@@ -94,6 +94,21 @@ from follow_ups"
         )
     }
 
+    /// Whether the address had a mail of this campaign in another row's name: that row may carry another one by now.
+    pub(super) fn address_had_mail(&self, alias: &str, binds: &mut Binds) -> String {
+        if self.question.mails.is_none() {
+            return "false".to_owned();
+        }
+        let number = self.number(binds);
+        format!(
+            "exists (
+            select from outreach.mails m
+            where m.campaign_number = {number} and m.email = {alias}.email and m.handed_at is not null
+                and m.employee_id <> {alias}.employee_id
+        )"
+        )
+    }
+
     /// Whether a colleague has answered and the campaign leaves the company alone for that.
     pub(super) fn company_waits(&self, company: &str, binds: &mut Binds) -> String {
         if self.campaign.colleagues == Colleagues::Continue {

@@ -15,16 +15,18 @@ pub struct Thread {
     pub subject: Option<String>,
     /// Oldest first.
     pub message_ids: Vec<String>,
+    /// Hashes of what they said, where that is known.
+    pub words: Vec<i64>,
 }
 
 /// What came before the push's mail.
 pub async fn thread(store: &Store, key: PushKey) -> Result<Thread, StoreError> {
-    let rows: Vec<(String, String)> = sql::query_as(
+    let rows: Vec<(String, String, Option<i64>)> = sql::query_as(
         "with sequence as (
              select max(ordinal) as first from outreach.mails
              where employee_id = $1 and campaign_number = $2 and step = 1 and ordinal < $3 and sent_at is not null
          )
-         select m.message_id, m.subject
+         select m.message_id, m.subject, m.words
          from outreach.mails m
          join sequence s on m.ordinal >= s.first
          where m.employee_id = $1 and m.campaign_number = $2 and m.ordinal < $3 and m.sent_at is not null
@@ -37,8 +39,9 @@ pub async fn thread(store: &Store, key: PushKey) -> Result<Thread, StoreError> {
     .await
     .map_err(StoreError::on("look up the mails of a sequence"))?;
     Ok(Thread {
-        subject: rows.first().map(|(_, subject)| subject.clone()),
-        message_ids: rows.into_iter().map(|(id, _)| id).collect(),
+        subject: rows.first().map(|(_, subject, _)| subject.clone()),
+        words: rows.iter().filter_map(|(_, _, words)| *words).collect(),
+        message_ids: rows.into_iter().map(|(id, ..)| id).collect(),
     })
 }
 
@@ -51,6 +54,8 @@ pub struct Draft<'a> {
     pub message_id: &'a str,
     pub subject: &'a str,
     pub email: &'a str,
+    /// Hash of what it says, before anything is filled in.
+    pub words: i64,
     /// When the sender may send the next one.
     pub next_send_at: DateTime<Utc>,
 }
@@ -75,6 +80,7 @@ pub async fn make(
         .bind(draft.next_send_at)
         .bind(&lease.name)
         .bind(lease.token)
+        .bind(draft.words)
         .fetch_optional(store)
         .await
         .map_err(StoreError::on("write a mail down"))?;

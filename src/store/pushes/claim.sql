@@ -1,7 +1,8 @@
 -- Claims the next due pushes of a campaign for one provider call.
 -- $1 campaign, $2 lease name, $3 lease token, $4 now, $5 how many,
 -- $6 actions that may go out now, $7 whether the campaign is over,
--- $8 mailboxes that may send now (null: the provider sends by itself), $9 all of them
+-- $8 mailboxes that may send now (null: the provider sends by itself), $9 all of them,
+-- $10 mailboxes that send no more and are still read
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
 ),
@@ -46,9 +47,12 @@ due as (
             )
         ) as is_stopped
     ) j
-    -- A mail that was made keeps its sender, and a contact keeps the one that wrote first.
+    -- A mail that may have left keeps its sender, and a contact keeps the one that wrote first.
     left join lateral (
-        select n.step, coalesce(m.sender, case when p.action = 'send' then n.sender end) as sender
+        select n.step, coalesce(
+            case when m.handed_at is not null then m.sender end,
+            case when p.action = 'send' then n.sender end
+        ) as sender
         from (select 1) o
         left join outreach.enrollments n on n.employee_id = p.employee_id and n.campaign_number = $1
         left join outreach.mails m
@@ -62,7 +66,12 @@ due as (
       and (j.is_stopped or p.action = any (w.actions))
       and (
           $8::text[] is null or j.is_stopped or p.action not in ('enroll', 'send')
-          or case when s.sender = any ($9::text[]) then s.sender = any ($8) else cardinality($8) > 0 end
+          or case
+              when s.sender = any ($9::text[]) then s.sender = any ($8)
+              -- Whoever was written to from a mailbox that nobody reads any more may have answered there.
+              when s.sender is not null then s.sender = any ($10::text[]) and cardinality($8) > 0
+              else cardinality($8) > 0
+          end
       )
     order by p.place
     limit $5

@@ -105,8 +105,10 @@ impl Gate {
 pub struct Senders<'a> {
     /// Those that may send now.
     pub free: &'a [String],
-    /// All of the account: whoever was written to from another one is written to from any.
+    /// All of the account.
     pub declared: &'a [String],
+    /// Those that send no more and are still read: whoever was written to from one is written to from any.
+    pub retired: &'a [String],
 }
 
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
@@ -131,6 +133,7 @@ pub async fn claim(
         .bind(gate.over)
         .bind(senders.map(|senders| senders.free))
         .bind(senders.map(|senders| senders.declared))
+        .bind(senders.map(|senders| senders.retired))
         .fetch_all(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
@@ -272,6 +275,19 @@ pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option
     .map_err(StoreError::on("look for due pushes"))
 }
 
+/// Whether nothing has stopped a claimed mail since: it is not to end where this says no.
+pub async fn may_go(store: &Store, key: PushKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let may_go: Option<bool> = sql::query_scalar(include_str!("may_go.sql"))
+        .bind(key.employee_id)
+        .bind(key.campaign)
+        .bind(key.ordinal)
+        .bind(now)
+        .fetch_optional(store)
+        .await
+        .map_err(StoreError::on("ask whether a mail may still go"))?;
+    Ok(may_go.unwrap_or(false))
+}
+
 /// Mails that are due wait until then: no mailbox may send them before.
 pub async fn put_off_mails(
     store: &Store,
@@ -305,7 +321,8 @@ pub struct PutOff {
 pub async fn put_off(store: &Store, campaign: i32) -> Result<PutOff, StoreError> {
     sql::query_as(
         "select count(*) as pushes, min(not_before) as until from outreach.pushes
-         where campaign_number = $1 and settled_at is null and state = 'retry'",
+         where campaign_number = $1 and settled_at is null
+           and (state = 'retry' or state = 'recorded' and not_before is not null)",
     )
     .bind(campaign)
     .fetch_one(store)

@@ -1,0 +1,6 @@
+-- What a mail said, so that a sequence whose mails were moved about sends none of them twice; and who was written to,
+-- whatever became of their rows.
+alter table outreach.mails
+    -- Hash of the declared texts; null on mails from before it was kept.
+    add column words bigint;
+create index mails_by_address on outreach.mails (campaign_number, email) where handed_at is not null;
