@@ -43,7 +43,7 @@ pub use condition::{Condition, ConditionKind};
 pub use duration::{Span, SpanUnit};
 pub use health::Health;
 pub use holes::fill_holes;
-pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
+pub use http::{AccessToken, HttpSettings, NoticeTarget, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
     Unsubscribe,

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::campaign::{Campaign, Safety};
 use super::duration::Span;
-use super::http::HttpSettings;
+use super::http::{HttpSettings, NoticeTarget};
 use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
@@ -138,6 +138,8 @@ pub struct Project {
     pub daemon: DaemonSettings,
     /// Where the daemon answers HTTP; `None` is nowhere.
     pub http: Option<HttpSettings>,
+    /// Who is told of conditions.
+    pub notify: Vec<NoticeTarget>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -159,6 +161,7 @@ impl Default for Project {
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
             http: None,
+            notify: Vec::new(),
             lease: Duration::from_secs(10),
         }
     }

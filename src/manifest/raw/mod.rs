@@ -13,7 +13,7 @@ mod segment;
 pub(super) use campaign::{
     RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
 };
-pub(super) use http::{RawHttp, RawToken};
+pub(super) use http::{RawHttp, RawNotify, RawToken};
 pub(super) use mail::{
     RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
 };

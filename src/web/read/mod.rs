@@ -1,5 +1,6 @@
 //! What pages and the API show: read once, shown twice. Never writes.
 
+mod answers;
 mod campaign;
 mod contact;
 mod overview;
@@ -7,6 +8,7 @@ mod trouble;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(super) use answers::{AnswersView, answers};
 pub(super) use campaign::{
     CampaignView, ForecastView, HistoryView, PlanView, campaign, forecast, history, plan,
 };
