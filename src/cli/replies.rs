@@ -14,6 +14,7 @@ use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, printable};
 use crate::reconcile::inbox;
 use crate::reply;
+use crate::store::DatabaseClock;
 use crate::store::events::ByHand;
 use crate::store::replies::{self, Listed, Reread, Shown};
 
@@ -50,6 +51,11 @@ enum Command {
         id: String,
         #[arg(value_enum)]
         kind: Kind,
+    },
+    /// Write to the colleagues of somebody who answered again, where their campaign leaves them alone.
+    Release {
+        /// The answer: its id, or the beginning of it.
+        id: String,
     },
 }
 
@@ -88,6 +94,7 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         Some(Command::List { all, format }) => list(globals, *all, *format).await,
         Some(Command::Show { id, format }) => show(globals, id, *format).await,
         Some(Command::Correct { id, kind }) => correct(globals, id, *kind).await,
+        Some(Command::Release { id }) => release(globals, id).await,
     }
 }
 
@@ -224,6 +231,20 @@ async fn correct(globals: &Globals, id: &str, kind: Kind) -> anyhow::Result<Exit
     };
     let word = kind.word().unwrap_or(&one.said_by_rules);
     output::write(&format!("{} counts as {word} now\n{}", short(one.listed.id), what_came(&reread)))?;
+    Ok(Exit::Done)
+}
+
+async fn release(globals: &Globals, id: &str) -> anyhow::Result<Exit> {
+    let database = open(globals).await?;
+    let one = find(&database.store, id).await?;
+    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let by = ByHand { actor: &actor, at: DatabaseClock::read(&database.store).await?.now() };
+    let released = replies::release(&database.store, one.listed.id, by).await?;
+    output::write(if released {
+        "their colleagues are written to again\n"
+    } else {
+        "no colleagues were left alone for that\n"
+    })?;
     Ok(Exit::Done)
 }
 

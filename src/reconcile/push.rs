@@ -68,8 +68,8 @@ async fn hand_over_due(
         let turn = Turn { context, campaign, renderer: &renderer, account: &account, gate, deadline };
         let result = held::while_held(context, &account.lease, async {
             match &account.budget {
-                None => turn.take(pushed).await,
-                Some(budget) => turn.take_paced(budget, pushed).await,
+                None => Box::pin(turn.take(pushed)).await,
+                Some(budget) => Box::pin(turn.take_paced(budget, pushed)).await,
             }
         })
         .await;

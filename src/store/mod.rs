@@ -116,6 +116,14 @@ impl Store {
         self.pool.begin().await
     }
 
+    /// Begins a transaction whose statements look rows up by key. On a table that has just grown, and of which
+    /// there are no statistics yet, the planner would rather read it all, once for each batch.
+    pub(crate) async fn begin_by_key(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut transaction = self.begin().await?;
+        sql::query("set local enable_seqscan = off").execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
     /// Closes every connection, so that a private server can stop without cutting one off.
     pub async fn close(&self) {
         self.pool.close().await;

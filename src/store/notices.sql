@@ -28,7 +28,7 @@ claimed as (
         -- What failed is tried ten times, later and later. What was claimed by a process that died may have
         -- arrived: it is left.
         where n.state = 'failed' and n.attempts < 10
-          and n.at < excluded.at - interval '15 seconds' * (2 ^ least(n.attempts, 8))
+          and n.at < excluded.at - interval '5 seconds' * (2 ^ least(n.attempts, 8))
     returning campaign_number, kind, since, holds
 )
 select l.campaign_number, l.kind, l.since, l.holds, c.reason, c.message

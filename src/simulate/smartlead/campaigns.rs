@@ -64,6 +64,7 @@ impl World {
             mailboxes: std::collections::BTreeSet::new(),
             members: std::collections::BTreeMap::new(),
             hooks: Vec::new(),
+            begun: Default::default(),
         };
         self.campaigns.insert(id, campaign);
         Ok(Reply::ok(json!({ "ok": true, "id": id, "name": name, "created_at": instant(now) })))

@@ -96,7 +96,7 @@ impl World {
             // Looked at again when the campaign is started.
             return;
         }
-        if !is_open(part, now) || starts && new_today(part, now) >= part.schedule.new_leads {
+        if !is_open(part, now) || starts && part.begun_on(now.date_naive()) >= part.schedule.new_leads {
             self.due.insert((now + LATER, campaign, lead));
             return;
         }
@@ -107,6 +107,7 @@ impl World {
         let now = self.now;
         let Some(record) = self.leads.get(&lead).cloned() else { return };
         let Some(part) = self.campaigns.get_mut(&campaign) else { return };
+        let begun = part.begun_on(now.date_naive());
         let Some(member) = part.members.get_mut(&lead) else { return };
         let Some(step) = part.steps.get(member.sent).cloned() else { return };
         let subject = part.steps[..=member.sent]
@@ -123,6 +124,9 @@ impl World {
             filled
         };
         member.sent += 1;
+        if member.sent == 1 {
+            part.begun = (now.date_naive(), begun + 1);
+        }
         member.last_sent_at = Some(now);
         member.event_at = now;
         member.status = Status::Inprogress;
@@ -142,7 +146,8 @@ impl World {
             self.due.extend(more.map(|at| (at, campaign, lead)));
             self.due.insert((now + TO_REPLY, campaign, lead));
         }
-        if part.members.values().all(|member| !member.status.goes_on()) {
+        // Those who came last are those who go on.
+        if part.members.values().rev().all(|member| !member.status.goes_on()) {
             "COMPLETED".clone_into(&mut part.status);
         }
         self.mails.push(mail.clone());
@@ -219,17 +224,4 @@ fn is_open(campaign: &Campaign, now: DateTime<Utc>) -> bool {
     let day = i64::from(local.weekday().num_days_from_sunday());
     let minute = format!("{:02}:{:02}", local.hour(), local.minute());
     schedule.days.contains(&day) && *schedule.start <= *minute && *minute <= *schedule.end
-}
-
-fn new_today(campaign: &Campaign, now: DateTime<Utc>) -> i64 {
-    // Not counted where the limit cannot matter.
-    if campaign.members.len() as i64 <= campaign.schedule.new_leads {
-        return 0;
-    }
-    let today = |at: &DateTime<Utc>| at.date_naive() == now.date_naive();
-    campaign
-        .members
-        .values()
-        .filter(|member| member.sent == 1 && member.last_sent_at.as_ref().is_some_and(today))
-        .count() as i64
 }

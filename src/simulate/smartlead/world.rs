@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -91,6 +91,16 @@ pub(super) struct Campaign {
     pub(super) mailboxes: BTreeSet<i64>,
     pub(super) members: BTreeMap<i64, Member>,
     pub(super) hooks: Vec<Hook>,
+    /// The day of the last first mail, and how many there were on it.
+    #[serde(default)]
+    pub(super) begun: (NaiveDate, i64),
+}
+
+impl Campaign {
+    /// Leads that had their first mail on that day.
+    pub(super) fn begun_on(&self, day: NaiveDate) -> i64 {
+        if self.begun.0 == day { self.begun.1 } else { 0 }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

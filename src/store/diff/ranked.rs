@@ -154,20 +154,25 @@ cross join (select count(*) as taken from follow_ups) t"
     }
 
     /// Of the rows that share an address only the first goes on.
+    ///
+    /// Both sets are asked for inside a `case`, where the planner makes a hash table of each. As joins they
+    /// would be nested loops over all contacts on tables without fresh statistics.
     pub(super) fn single(&self, sort: &str) -> String {
         let code = Skip::DuplicateAddress.code();
         format!(
-            "select {columns}, case when twin.employee_id is not null then '{code}' else p.skip end as skip
-from judged p
-left join (
-    select employee_id from (
-        select employee_id, row_number() over (partition by email order by {sort}) as place
-        from judged
-        where skip is null and email in (
-            select email from judged where skip is null group by email having count(*) > 1
-        )
-    ) t where place > 1
-) twin on twin.employee_id = p.employee_id",
+            "select {columns}, case
+        when p.skip is not null then p.skip
+        when p.employee_id in (
+            select employee_id from (
+                select employee_id, row_number() over (partition by email order by {sort}) as place
+                from judged
+                where case when skip is null then email in (
+                    select email from judged where skip is null group by email having count(*) > 1
+                ) else false end
+            ) t where place > 1
+        ) then '{code}'
+    end as skip
+from judged p",
             columns = self.ranked_columns("p"),
         )
     }

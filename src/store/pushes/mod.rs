@@ -120,6 +120,7 @@ pub async fn claim(
     senders: Option<Senders<'_>>,
 ) -> Result<Batch, StoreError> {
     let doing = "claim pushes";
+    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(doing))?;
     let rows = sql::query(include_str!("claim.sql"))
         .bind(campaign)
         .bind(&lease.name)
@@ -130,9 +131,10 @@ pub async fn claim(
         .bind(gate.over)
         .bind(senders.map(|senders| senders.free))
         .bind(senders.map(|senders| senders.declared))
-        .fetch_all(store)
+        .fetch_all(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
+    transaction.commit().await.map_err(StoreError::on(doing))?;
     let mut batch = Batch::default();
     for row in &rows {
         batch.dropped = row.try_get("dropped").map_err(StoreError::on(doing))?;
@@ -229,6 +231,8 @@ pub async fn due_calls(
     now: DateTime<Utc>,
     most: i64,
 ) -> Result<DueCalls, StoreError> {
+    let doing = "count due pushes";
+    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(doing))?;
     let counted: (i64, i64) = sql::query_as(
         "select count(*) filter (where action = 'enroll'), count(*) filter (where action <> 'enroll')
          from (
@@ -247,9 +251,9 @@ pub async fn due_calls(
     .bind(gate.actions())
     .bind(now)
     .bind(most)
-    .fetch_one(store)
+    .fetch_one(&mut *transaction)
     .await
-    .map_err(StoreError::on("count due pushes"))?;
+    .map_err(StoreError::on(doing))?;
     Ok(DueCalls { enroll: counted.0 as u32, single: counted.1 as u32 })
 }
 

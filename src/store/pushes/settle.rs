@@ -79,12 +79,7 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
-    // Every step looks rows up by key; on a table that has just grown the planner would rather read it all.
-    sql::query("set local enable_seqscan = off")
-        .execute(&mut *transaction)
-        .await
-        .map_err(StoreError::on(doing))?;
+    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(doing))?;
     let rows = sql::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)

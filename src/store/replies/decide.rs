@@ -56,6 +56,29 @@ pub async fn correct(
     Ok(Some(reread))
 }
 
+/// Colleagues of the one who answered are written to again; false when they were not left alone.
+pub async fn release(store: &Store, id: Uuid, by: ByHand<'_>) -> Result<bool, StoreError> {
+    let doing = "let go of a company";
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
+    let company: Option<Uuid> = sql::query_scalar(
+        "delete from outreach.paused_companies p
+         using outreach.replies r
+         join outreach.enrollments n using (employee_id, campaign_number)
+         where r.id = $1 and p.company_id = n.company_id and p.campaign_number = n.campaign_number
+         returning p.company_id",
+    )
+    .bind(id)
+    .fetch_optional(&mut *transaction)
+    .await
+    .map_err(StoreError::on(doing))?;
+    if let Some(company) = company {
+        events::add(&mut transaction, "release", &format!("company {company}"), by, json!({ "reply": id }))
+            .await?;
+    }
+    transaction.commit().await.map_err(StoreError::on(doing))?;
+    Ok(company.is_some())
+}
+
 /// Mails as the present rules read them; those that a person has corrected are left as they are.
 pub async fn reread(store: &Store, news: &[(&Stored, &Judged)], terms: &Terms) -> Result<Reread, StoreError> {
     let doing = "read mails again";

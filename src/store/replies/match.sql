@@ -1,5 +1,5 @@
 -- Finds what mails answer: for each mail the first of its claims that holds.
--- $1 mailbox, $2 number of the mail, $3 rank, $4 by what, $5 employee, $6 campaign, $7 ordinal, $8 id or address
+-- $1 mailbox, $2 number of the mail, $3 rank, $4 by what, $5 employee, $6 campaign, $7 ordinal, $8 id or address, $9 now
 with claims as materialized (
     select *
     from unnest($2::integer[], $3::integer[], $4::text[], $5::uuid[], $6::integer[], $7::integer[], $8::text[])
@@ -16,13 +16,13 @@ found as (
     join outreach.mails m on m.message_id = c.word
     where c.employee_id is null and c.via <> 'address'
     union all
-    -- No id of ours: whom we wrote to from this very mailbox before any other.
+    -- No id of ours: whom we wrote to lately, from this very mailbox before any other.
     select c.mail, c.rank, c.via, w.employee_id, w.campaign_number, w.ordinal, w.email, w.made_at
     from claims c
     cross join lateral (
         select m.*
         from outreach.mails m
-        where m.email = c.word
+        where m.email = c.word and m.made_at > $9 - interval '180 days'
         order by m.sender = $1 desc, m.made_at desc
         limit 1
     ) w

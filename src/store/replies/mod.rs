@@ -16,7 +16,7 @@ use super::feedback::TakenIn;
 use super::{Store, StoreError, sql};
 use crate::model::{PushKey, printable};
 
-pub use decide::{Reread, correct, reread};
+pub use decide::{Reread, correct, release, reread};
 pub use list::{Listed, Shown, Stored, list, page, show, undecided};
 
 /// Something in a mail that may name the one it answers. The earlier ones count first.
@@ -125,7 +125,7 @@ pub async fn take_in(
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
-    let matches = find(&mut transaction, mailbox, mails).await?;
+    let matches = find(&mut transaction, mailbox, mails, terms.now).await?;
     let new = insert(&mut transaction, mailbox, &place.folder, mails, &matches, terms.now).await?;
     let taken = bring_to_bear(&mut transaction, &new, terms).await?;
     sql::query(
@@ -162,6 +162,7 @@ async fn find(
     connection: &mut PgConnection,
     mailbox: &str,
     mails: &[Incoming],
+    now: DateTime<Utc>,
 ) -> Result<Vec<Match>, StoreError> {
     let (mut numbers, mut ranks, mut vias) = (Vec::new(), Vec::new(), Vec::new());
     let (mut employees, mut campaigns, mut ordinals) = (Vec::new(), Vec::new(), Vec::new());
@@ -191,6 +192,7 @@ async fn find(
         .bind(campaigns)
         .bind(ordinals)
         .bind(words)
+        .bind(now)
         .fetch_all(connection)
         .await
         .map_err(StoreError::on("find what mails answer"))

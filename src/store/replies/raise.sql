@@ -2,12 +2,18 @@
 -- $1 replies, $2 now, $3 campaigns in which colleagues of one who answers are left alone
 with told as materialized (
     select r.*,
-        -- Where the sequence stands; the furthest wins.
-        case r.meaning
-            when 'finished' then 3 when 'replied' then 4 when 'asked' then 4 when 'bounced' then 5
-            when 'unsubscribed' then 6 when 'complained' then 6 end as rank,
-        r.meaning in ('unsubscribed', 'complained') as unsubscribes
+        -- Where the sequence stands; the furthest wins. An address that is dead says nothing of the one that came after it.
+        case
+            when r.meaning = 'finished' then 3
+            when r.meaning in ('replied', 'asked') then 4
+            when r.meaning = 'bounced' then case when n.email is null or n.email = r.email then 5 end
+            when r.meaning in ('unsubscribed', 'complained') then 6
+        end as rank,
+        r.meaning in ('unsubscribed', 'complained') as unsubscribes,
+        r.meaning = 'bounced' and r.email = outreach.address(e.work_email) as kills
     from outreach.replies r
+    left join outreach.enrollments n using (employee_id, campaign_number)
+    left join public.employees e on e.id = r.employee_id
     where r.id = any ($1)
 ),
 heard as materialized (
@@ -64,7 +70,7 @@ people as materialized (
     select
         t.employee_id,
         bool_or(t.unsubscribes) as unsubscribed,
-        bool_or(t.meaning = 'bounced') as bounced,
+        bool_or(t.kills) as bounced,
         bool_or(t.meaning = 'asked') as asked
     from told t
     where t.employee_id is not null
@@ -99,7 +105,7 @@ noted as (
     update outreach.replies r
     set flags_set = array_remove(array[
             case when t.unsubscribes and e.reply_unsubscribe is not true then 'reply_unsubscribe' end,
-            case when t.meaning = 'bounced' and e.reply_bounce is not true then 'reply_bounce' end,
+            case when t.kills and e.reply_bounce is not true then 'reply_bounce' end,
             case when t.meaning = 'asked' and e.reply_info_request is not true then 'reply_info_request' end
         ], null) || r.flags_set,
         pending = exists (

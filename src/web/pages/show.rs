@@ -132,7 +132,7 @@ pub(super) async fn campaign(
     Query(after): Query<After>,
 ) -> Answer {
     let view = read::campaign(&shared, number).await?;
-    let zone: Tz = view.line.timezone.parse().unwrap_or(Tz::UTC);
+    let zone = shared.files.declared().await.manifest.project.defaults.timezone;
     let totals = chart::totals(&view.days, None, view.as_of.with_timezone(&zone).date_naive(), DAYS);
     let t = Words { now: view.as_of };
     let written = match view.live.as_ref().map(|live| &live.written) {

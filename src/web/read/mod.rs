@@ -3,6 +3,7 @@
 mod answers;
 mod campaign;
 mod contact;
+mod days;
 mod overview;
 mod trouble;
 
@@ -13,6 +14,7 @@ pub(super) use campaign::{
     CampaignView, ForecastView, HistoryView, PlanView, campaign, forecast, history, plan,
 };
 pub(super) use contact::{ContactView, Found, contact, find, verdicts};
+pub(super) use days::{Past, keep_counting};
 pub(super) use overview::{Overview, overview};
 pub(super) use trouble::{
     DiagnosticsView, DoubtsView, EventsView, Problem, ProvidersView, diagnostics, doubts, events, providers,

@@ -227,3 +227,19 @@ async fn an_answer_that_comes_before_its_mail_is_settled_is_not_lost() {
         .unwrap();
     assert_eq!(open, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_address_says_nothing_of_the_next_one() {
+    let db = contacts().await;
+    db.execute(
+        "update employees set work_email = 'New1@c1.example' where work_email = 'p1@c1.example';
+         update outreach.enrollments set email = 'new1@c1.example' where email = 'p1@c1.example'",
+    )
+    .await;
+    let place = Place { folder: "INBOX".to_owned(), uid_validity: 1, last_uid: 2 };
+    replies::take_in(db.store(), "alice", &place, &[mail(1, 1, "bounce")], &terms()).await.unwrap();
+    let found = state(&db).await;
+    assert!(found["enrollments"].contains(&"new1@c1.example active 3 days".to_owned()), "{found:?}");
+    assert_eq!(found["stops"], ["p1@c1.example bounced"], "the old one is never written to again");
+    assert!(found["people"].iter().all(|row| !row.contains(" t")), "{found:?}");
+}

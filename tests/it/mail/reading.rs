@@ -176,6 +176,22 @@ async fn the_daemon_hears_at_once_and_a_killed_one_loses_nothing() {
     })
     .await;
 
+    // Another process takes over from one that dies.
+    let before = office.count("outreach.daemons").await;
+    let other = office.start(&["run"]);
+    until("the other one runs", || async { office.count("outreach.daemons").await > before }).await;
+    daemon.kill().await;
+    office.answer(
+        "p7@c7.example",
+        "Message-ID: <a7@c7>\nIn-Reply-To: <m7@test.local>\nSubject: Re: Hello\n",
+        "Unsubscribe me, please.",
+    );
+    until("the other one reads it", || async {
+        office.count("outreach.suppressions where target = 'p7@c7.example'").await == 1
+    })
+    .await;
+    let daemon = other;
+
     // The server goes away and comes back.
     office.servers.imap_down();
     until("its absence is known", || async {
