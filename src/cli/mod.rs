@@ -13,6 +13,7 @@ mod feedback;
 mod forecast;
 mod history;
 mod import;
+mod mail;
 mod mailboxes;
 mod migrate;
 mod output;
@@ -145,6 +146,10 @@ enum Command {
     Simulate(simulate::Arguments),
     /// What mails say: bounce, complaint, unsubscribe, automatic answer, question, reply. Needs no database.
     Classify(classify::Arguments),
+    /// Write a campaign's mails as pages to look at. Sends nothing.
+    Preview(mail::preview::Arguments),
+    /// Send a campaign's mails to oneself. Records nothing.
+    Test(mail::test::Arguments),
     /// Make a token for the dashboard and the API.
     Token(token::Arguments),
     /// Create or adopt the database's tables.
@@ -252,6 +257,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Import(arguments) => import::run(globals, &arguments).await,
         Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Classify(arguments) => classify::run(globals, &arguments),
+        Command::Preview(arguments) => mail::preview::run(globals, &arguments).await,
+        Command::Test(arguments) => mail::test::run(globals, &arguments).await,
         Command::Token(arguments) => token::run(&arguments),
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),

@@ -22,11 +22,13 @@ mod names;
 pub mod need;
 mod paced;
 mod plan;
+mod preview;
 mod push;
 mod recover;
 mod remote;
 mod render;
 mod totals;
+mod unsubscribe;
 mod wait;
 
 use std::future::Future;
@@ -60,10 +62,12 @@ pub use explain::{Explanation, explain, words};
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use mail::{Rendered, SequenceRenderer};
 pub use plan::Planner;
+pub use preview::{Preview, preview};
 pub use recover::settle_by_hand;
 pub use remote::{Look, Sight, look};
 pub use render::{FieldRenderer, RenderError};
 pub use totals::{in_rank, total};
+pub use unsubscribe::{mail_of, unsubscribe};
 
 /// Everything a pass depends on.
 pub struct Context<'a> {

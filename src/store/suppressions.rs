@@ -86,6 +86,18 @@ pub async fn flagged(store: &Store, address: &str) -> Result<Vec<Uuid>, StoreErr
     .map_err(StoreError::on("look for reply flags"))
 }
 
+/// Whether the address, or its whole domain, is never written to.
+pub async fn holds(store: &Store, address: &str) -> Result<bool, StoreError> {
+    sql::query_scalar(
+        "select exists (
+             select from outreach.suppressions where target in ($1, '@' || split_part($1, '@', 2)))",
+    )
+    .bind(address)
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("look for a suppression"))
+}
+
 /// All suppressions, newest first.
 pub async fn list(store: &Store) -> Result<Vec<Suppression>, StoreError> {
     sql::query_as(

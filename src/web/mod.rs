@@ -1,5 +1,5 @@
 //! What the daemon answers over HTTP: the operators' side (pages, API, metrics) and what strangers may reach
-//! (webhooks of providers), which may have a listener of its own.
+//! (webhooks of providers, unsubscribe links), which may have a listener of its own.
 //!
 //! Reads through `read`, acts through `deeds`, and decides nothing. No personal data stands in a URL or a log.
 
@@ -17,6 +17,7 @@ mod metrics;
 mod outlook;
 mod pages;
 mod read;
+mod unsubscribe;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -145,9 +146,10 @@ fn operators_side(shared: &Arc<Shared>) -> Router {
         .with_state(Arc::clone(shared))
 }
 
-/// Signed webhooks, at a rate.
+/// Signed webhooks and unsubscribe links, at a rate.
 fn strangers(shared: &Arc<Shared>, per_minute: u32) -> Router {
     hooks::router()
+        .merge(unsubscribe::router())
         .layer(from_fn_with_state(Arc::new(Limiter::per_minute(per_minute)), limit::hold))
         .layer(DefaultBodyLimit::max(WEBHOOK_BODY))
         .with_state(Arc::clone(shared))

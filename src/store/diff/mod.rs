@@ -6,6 +6,7 @@
 //! field catalog, with every value bound.
 
 mod columns;
+mod fields;
 mod follow_ups;
 mod ranked;
 mod report;
@@ -14,6 +15,7 @@ mod steps;
 mod tails;
 
 pub use columns::{is_address, is_unset, normalized, sequence_hash};
+pub use fields::{Person, person};
 pub use report::{ActionRow, Report, Verdict};
 pub use sides::{Moved, Side, add_side, add_undeclared, create_sides, forget_wanted, moved, updated};
 

@@ -2,10 +2,14 @@
 //!
 //! Saying the same twice changes nothing the second time.
 
+mod link;
+
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
 use super::{Store, StoreError, sql};
+
+pub use link::{Followed, follow};
 
 /// Something that a provider says of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 mod effects;
 mod latency;
+mod outbound;
 mod reading;
 mod sending;
 mod servers;

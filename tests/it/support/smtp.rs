@@ -164,6 +164,11 @@ impl PostOffice {
         self.state.lock().unwrap().script = acts.into_iter().collect();
     }
 
+    /// Whether the script still waits for that step.
+    pub(crate) fn waiting(&self, at: At) -> bool {
+        self.state.lock().unwrap().script.iter().any(|(when, _)| *when == at)
+    }
+
     pub(crate) fn taken(&self) -> Vec<Taken> {
         self.state.lock().unwrap().taken.clone()
     }
