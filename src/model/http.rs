@@ -41,7 +41,7 @@ pub struct AccessToken {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicSettings {
     pub listen: SocketAddr,
-    /// Requests a minute from one address.
+    /// Requests a minute from one address that may be refused before it has to wait.
     pub per_minute: u32,
 }
 

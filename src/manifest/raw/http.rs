@@ -60,7 +60,8 @@ pub(in crate::manifest) struct RawPublic {
     /// Address and port.
     #[schemars(extend("examples" = ["0.0.0.0:8467"]))]
     pub listen: Option<String>,
-    /// Requests a minute from one address. 120 unless given.
+    /// Requests a minute from one address that may be refused (forged, unknown) before it has to wait. 120 unless
+    /// given. What is genuine never waits.
     #[schemars(range(min = 1, max = 60_000))]
     pub per_minute: Option<u32>,
 }
