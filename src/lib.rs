@@ -29,7 +29,7 @@
 //! | [`mailbox`] | 2 | IMAP folders, read from where they were left; what was sent | mark a mail, write to the database |
 //! | [`simulate`] | 2 | local stand-ins for providers, for rehearsals and tests | know the client |
 //! | [`reconcile`] | 3 | the pass: plan, guard, record, push, settle | keep a transaction open across the network |
-//! | [`intake`] | 3 | imports | guess at a cell, lose a row |
+//! | [`intake`] | 3 | imports; what is bought: enrichment, drafts | guess at a cell, lose a row, buy an answer twice |
 //! | [`daemon`] | 4 | the loop: files, time and signals wake it; looks, then passes | keep anything that must survive |
 //! | [`web`] | 4 | dashboard, API, metrics; webhooks of providers | decide anything; put personal data into URLs or logs |
 //! | [`cli`] | 5 | a file a command | decide anything |

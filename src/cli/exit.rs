@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::intake::draft::DraftError;
+use crate::intake::enrich::EnrichError;
 use crate::intake::import::ImportError;
 use crate::provider::ProviderError;
 use crate::reconcile::ReconcileError;
@@ -40,6 +42,12 @@ impl Exit {
                     ReconcileError::Stale { .. } | ReconcileError::ProviderChanged { .. } => Self::HeldBack,
                     _ => Self::Failed,
                 };
+            }
+            if let Some(error) = cause.downcast_ref::<EnrichError>() {
+                return if error.is_temporary() { Self::TryAgain } else { Self::Failed };
+            }
+            if let Some(error) = cause.downcast_ref::<DraftError>() {
+                return if error.is_temporary() { Self::TryAgain } else { Self::Failed };
             }
             if let Some(error) = cause.downcast_ref::<StoreError>() {
                 return if error.is_away() { Self::TryAgain } else { Self::Failed };

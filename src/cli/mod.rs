@@ -6,7 +6,11 @@ mod adopt;
 mod apply;
 mod audit;
 mod classify;
+mod contact;
 mod demo;
+mod draft;
+mod drafts;
+mod enrich;
 mod exit;
 mod explain;
 mod feedback;
@@ -140,6 +144,14 @@ enum Command {
     Suppress(suppress::Arguments),
     /// Look at one segment: each clause, and what it lets in.
     Segment(segment::Arguments),
+    /// One contact, and the fields that people keep of it.
+    Contact(contact::Arguments),
+    /// Look addresses, missing ones and company facts up, within the budget of credits.
+    Enrich(enrich::Arguments),
+    /// Have a model draft fields for the contacts that campaigns would take next.
+    Draft(draft::Arguments),
+    /// Look at drafts, and decide on them.
+    Drafts(drafts::Arguments),
     /// Import companies or employees from CSV or JSON Lines.
     Import(import::Arguments),
     /// Stand in for a provider on this machine, to rehearse on.
@@ -254,6 +266,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Resolve(arguments) => resolve::run(globals, &arguments).await,
         Command::Suppress(arguments) => suppress::run(globals, &arguments).await,
         Command::Segment(arguments) => segment::run(globals, &arguments).await,
+        Command::Contact(arguments) => contact::run(globals, &arguments).await,
+        Command::Enrich(arguments) => enrich::run(globals, &arguments).await,
+        Command::Draft(arguments) => draft::run(globals, &arguments).await,
+        Command::Drafts(arguments) => drafts::run(globals, &arguments).await,
         Command::Import(arguments) => import::run(globals, &arguments).await,
         Command::Simulate(arguments) => simulate::run(globals, &arguments).await,
         Command::Classify(arguments) => classify::run(globals, &arguments),

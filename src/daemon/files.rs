@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tracing::{error, info, warn};
 
-use crate::manifest::{self, CAMPAIGNS, Diagnostic, Manifest, PROJECT_FILE, SEGMENTS};
+use crate::manifest::{self, CAMPAIGNS, Diagnostic, Manifest, PROJECT_FILE, PROMPTS, SEGMENTS};
 
 /// What one load of the files gave.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ struct Stamp {
 
 fn fingerprint(root: &Path) -> Vec<Stamp> {
     let mut paths = vec![root.join(PROJECT_FILE)];
-    for folder in [SEGMENTS, CAMPAIGNS] {
+    for folder in [SEGMENTS, CAMPAIGNS, PROMPTS] {
         let folder = root.join(folder);
         let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         paths.extend(entries.map(|entry| entry.path()));
@@ -110,7 +110,8 @@ const GIT_PATIENCE: Duration = Duration::from_secs(2);
 /// The commit that the folder stands at; `None` outside of git, or where there is no git.
 pub(super) async fn revision(root: &Path) -> Option<String> {
     let head = git(root, &["rev-parse", "--short=12", "HEAD"]).await?;
-    let changed = git(root, &["status", "--porcelain", "--", PROJECT_FILE, SEGMENTS, CAMPAIGNS]).await?;
+    let changed =
+        git(root, &["status", "--porcelain", "--", PROJECT_FILE, SEGMENTS, CAMPAIGNS, PROMPTS]).await?;
     Some(if changed.is_empty() { head } else { format!("{head}+") })
 }
 

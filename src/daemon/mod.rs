@@ -8,6 +8,7 @@ mod feeds;
 mod files;
 mod look;
 mod notify;
+mod paid;
 mod service;
 mod wake;
 mod watch;
@@ -79,6 +80,8 @@ pub struct Daemon<'a> {
 enum Done {
     Looked(Box<Looked>),
     Reported(Result<(), StoreError>),
+    /// With how long until it is asked about again.
+    Paid(Duration),
 }
 
 impl Daemon<'_> {
@@ -109,6 +112,7 @@ impl Daemon<'_> {
         let mut feeds = Feeds::new(&world, &wake);
         let mut looks = 0;
         let mut sign_at = Instant::now();
+        let mut paid_at = Some(Instant::now());
         let mut tidy_at = Instant::now();
         let mut poll_at = Instant::now() + files.declared.manifest.project.daemon.poll_files_every;
         info!(campaigns = files.declared.manifest.campaigns.len(), holder = %self.holder, "running");
@@ -126,8 +130,14 @@ impl Daemon<'_> {
                 }));
                 looks += 1;
             }
+            if paid_at.is_some_and(|at| at <= Instant::now()) {
+                paid_at = None;
+                let (world, declared) = (&world, files.declared.clone());
+                running.push(Box::pin(async move { Done::Paid(paid::when_due(world, &declared).await) }));
+            }
             let wait = [
                 Some(sign_at),
+                paid_at,
                 Some(poll_at),
                 board.next_at().filter(|_| looks < settings.campaigns_at_once),
             ];
@@ -149,6 +159,7 @@ impl Daemon<'_> {
                         board.done(looked.number, looked.next, (self.roll)(), Instant::now());
                     }
                     Done::Reported(result) => self.note(result),
+                    Done::Paid(wait) => paid_at = Some(Instant::now() + wait),
                 },
                 () = watch.event() => {
                     settle(&watch).await;
@@ -163,6 +174,7 @@ impl Daemon<'_> {
                 if files.have_changed() {
                     watch.renew();
                     if files.reload().await {
+                        paid_at = paid_at.map(|_| Instant::now());
                         board.declare(ranked(&files.declared));
                         wake.ring(Reason::Files);
                     }

@@ -8,7 +8,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use crate::manifest::{CAMPAIGNS, SEGMENTS};
+use crate::manifest::{CAMPAIGNS, PROMPTS, SEGMENTS};
 
 /// Rings when something happens in the project's folders.
 pub(super) struct Watch {
@@ -44,7 +44,8 @@ impl Watch {
             // Gone with its folder, as a rule.
             let _ = watcher.unwatch(&path);
         }
-        for path in [self.root.clone(), self.root.join(SEGMENTS), self.root.join(CAMPAIGNS)] {
+        let folders = [SEGMENTS, CAMPAIGNS, PROMPTS].map(|name| self.root.join(name));
+        for path in std::iter::once(self.root.clone()).chain(folders) {
             match watcher.watch(&path, RecursiveMode::NonRecursive) {
                 Ok(()) => self.watched.push(path),
                 Err(error) => debug!(%error, path = %path.display(), "not watched"),

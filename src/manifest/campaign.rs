@@ -16,7 +16,12 @@ use crate::model::{
 
 /// Checks everything that the file and the project's defaults can tell; `None` when a part that is
 /// needed is wrong.
-pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &Defaults) -> Option<Campaign> {
+pub(super) fn check(
+    findings: &mut Findings<'_>,
+    raw: RawCampaign,
+    defaults: &Defaults,
+    prompts: &BTreeMap<String, String>,
+) -> Option<Campaign> {
     let name = names::check(findings, "/campaign", raw.campaign);
     let segment = names::check(findings, "/segment", raw.segment);
     let provider = names::check(findings, "/provider", raw.provider);
@@ -32,8 +37,9 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &De
         raw.schedule.and_then(|schedule| timing::schedule(findings, schedule, timezone, window.as_ref()));
     let holdout = raw.holdout.as_deref().map_or(Some(0), |text| holdout(findings, text));
     let cooldown = findings.optional_span("/cooldown", raw.cooldown.as_ref());
+    let verified = findings.optional_span("/verified", raw.verified.as_ref());
     let limits = raw.limits.map_or_else(Limits::default, |raw| limits(findings, &raw));
-    let fields = content::fields(findings, &raw.fields);
+    let fields = content::fields(findings, &raw.fields, prompts);
     let sequence = content::sequence(findings, raw.sequence, &raw.fields);
     let remote = remote(findings, raw.remote, raw.on_drift);
     Some(Campaign {
@@ -51,6 +57,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawCampaign, defaults: &De
         overlap: raw.overlap.unwrap_or(false),
         holdout: holdout.unwrap_or(0),
         cooldown: cooldown.or(defaults.cooldown),
+        verified,
         company_cap: raw.company_cap.or(defaults.company_cap),
         schedule,
         timezone,

@@ -8,14 +8,15 @@ use super::diagnostic::{closest, suggestion};
 use super::finding::Findings;
 use super::raw::{RawField, RawStep};
 use super::rule::unknown_field;
-use super::shape;
 use super::yaml::child;
+use super::{drafting, shape};
 use crate::model::{FieldRef, FieldSource, SequenceStep, Template, TemplateError};
 
 /// Every field that can be read; the others are reported.
 pub(super) fn fields(
     findings: &mut Findings<'_>,
     raw: &BTreeMap<String, Value>,
+    prompts: &BTreeMap<String, String>,
 ) -> BTreeMap<String, FieldSource> {
     raw.iter()
         .filter_map(|(name, value)| {
@@ -30,7 +31,7 @@ pub(super) fn fields(
                 Value::String(text) => short(findings, &pointer, text),
                 Value::Object(_) => {
                     let raw: RawField = shape::FIELD.read(findings, &pointer, value);
-                    source(findings, &pointer, raw)
+                    source(findings, &pointer, raw, prompts)
                 }
                 _ => {
                     findings.error(&pointer, "wrong-type", format!("`{name}` names no source")).advise(
@@ -69,12 +70,17 @@ fn short(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<Field
     Some(FieldSource::Column { from, default: None })
 }
 
-fn source(findings: &mut Findings<'_>, pointer: &str, raw: RawField) -> Option<FieldSource> {
-    let given = [raw.column.is_some(), raw.template.is_some(), raw.value.is_some()];
+fn source(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    raw: RawField,
+    prompts: &BTreeMap<String, String>,
+) -> Option<FieldSource> {
+    let given = [raw.column.is_some(), raw.template.is_some(), raw.value.is_some(), raw.draft.is_some()];
     if given.iter().filter(|given| **given).count() != 1 {
         findings
             .error(pointer, "contradiction", "a field has one source")
-            .advise("write one of `column`, `template` and `value`");
+            .advise("write one of `column`, `template`, `value` and `draft`");
         return None;
     }
     if raw.default.is_some() && raw.column.is_none() {
@@ -82,6 +88,10 @@ fn source(findings: &mut Findings<'_>, pointer: &str, raw: RawField) -> Option<F
             .error_at_key(&child(pointer, "default"), "contradiction", "`default` goes with `column`")
             .advise("in a template write `{{ ... | default('...') }}`");
         return None;
+    }
+    if let Some(raw) = raw.draft {
+        let draft = drafting::field(findings, &child(pointer, "draft"), &raw, prompts)?;
+        return Some(FieldSource::Draft(draft));
     }
     if let Some(value) = raw.value {
         return Some(FieldSource::Value(value));

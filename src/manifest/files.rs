@@ -8,7 +8,7 @@ use std::path::Path;
 use super::diagnostic::{Diagnostic, Severity};
 use super::source::FileKind;
 use super::yaml::{MAX_BYTES, too_large};
-use super::{CAMPAIGNS, PROJECT_FILE, SEGMENTS, nowhere};
+use super::{CAMPAIGNS, PROJECT_FILE, PROMPTS, SEGMENTS, nowhere};
 
 /// Files of one folder; more of them are not written by people.
 const MAX_FILES: usize = 2000;
@@ -29,6 +29,18 @@ pub(super) fn kind(path: &str) -> Option<FileKind> {
         CAMPAIGNS => Some(FileKind::Campaign),
         _ => None,
     }
+}
+
+/// Whether a path is that of a prompt.
+pub(super) fn is_prompt(path: &str) -> bool {
+    path.strip_prefix(PROMPTS).and_then(|rest| rest.strip_prefix('/')).is_some_and(is_text)
+}
+
+fn is_text(name: &str) -> bool {
+    let ending = Path::new(name).extension();
+    !name.starts_with('.')
+        && !name.contains('/')
+        && ending.is_some_and(|ending| ending == "md" || ending == "txt")
 }
 
 /// Hidden files are an editor's; the other ending is a common slip and is read as well.
@@ -68,8 +80,8 @@ pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
     };
     take(PROJECT_FILE.to_owned());
     let mut folders = Vec::new();
-    for folder in [SEGMENTS, CAMPAIGNS] {
-        match list(&root.join(folder)) {
+    for folder in [SEGMENTS, CAMPAIGNS, PROMPTS] {
+        match list(&root.join(folder), if folder == PROMPTS { is_text } else { is_manifest }) {
             Ok((names, _)) if names.len() > MAX_FILES => folders.push(nowhere(
                 folder,
                 "too-many-files",
@@ -92,15 +104,15 @@ pub(super) fn read(root: &Path) -> (BTreeMap<String, String>, Vec<Diagnostic>) {
 }
 
 /// Names of the files to read, and of what looks as if it was meant to be read.
-fn list(folder: &Path) -> std::io::Result<(Vec<String>, Vec<String>)> {
+fn list(folder: &Path, is_ours: fn(&str) -> bool) -> std::io::Result<(Vec<String>, Vec<String>)> {
     let (mut names, mut passed_over) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder)?.take(2 * MAX_FILES) {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if is_manifest(&name) {
+        if is_ours(&name) {
             names.push(name);
-        } else if !name.starts_with('.') && (is_folder || is_manifest(&name.to_lowercase())) {
+        } else if !name.starts_with('.') && (is_folder || is_ours(&name.to_lowercase())) {
             passed_over.push(name);
         }
     }

@@ -9,6 +9,8 @@ mod check;
 mod content;
 mod diagnostic;
 mod digest;
+mod drafting;
+mod enrichment;
 mod files;
 mod finding;
 mod http;
@@ -45,6 +47,8 @@ pub const PROJECT_FILE: &str = "outreach.yaml";
 pub const SEGMENTS: &str = "segments";
 /// Folder of the campaigns.
 pub const CAMPAIGNS: &str = "campaigns";
+/// Folder of the prompts that fields are drafted from.
+pub const PROMPTS: &str = "prompts";
 
 /// Everything that is declared, checked.
 #[derive(Debug, Clone, Default)]
@@ -129,7 +133,12 @@ fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -
     let mut complete = !diagnostics.iter().any(Diagnostic::is_error);
     let mut sources = Vec::new();
     let mut budget = budget::Budget::default();
+    let mut prompts = BTreeMap::new();
     for (path, text) in texts {
+        if files::is_prompt(&path) {
+            prompts.insert(path, text);
+            continue;
+        }
         let Some(kind) = files::kind(&path) else { continue };
         let mut source = Source { path, kind, text, document: yaml::Document::default() };
         match yaml::parse(&source.text, &mut budget) {
@@ -147,7 +156,7 @@ fn assemble(texts: BTreeMap<String, String>, mut diagnostics: Vec<Diagnostic>) -
             }
         }
     }
-    let mut declared = check::Declared::read(&sources, &mut diagnostics);
+    let mut declared = check::Declared::read(&sources, &prompts, &mut diagnostics);
     declared.complete = complete;
     check::across(&declared, &sources, &mut diagnostics);
     diagnostics.sort_by(|a, b| {
@@ -201,7 +210,11 @@ fn read_segment(source: &Source) -> (Option<String>, Option<Segment>, Vec<Diagno
     (name, segment, findings.into_list())
 }
 
-fn read_campaign(source: &Source, project: &Project) -> (check::Identity, Option<Campaign>, Vec<Diagnostic>) {
+fn read_campaign(
+    source: &Source,
+    project: &Project,
+    prompts: &BTreeMap<String, String>,
+) -> (check::Identity, Option<Campaign>, Vec<Diagnostic>) {
     let mut findings = Findings::new(source);
     let raw: RawCampaign = shape::CAMPAIGN.read(&mut findings, "", &source.document.value);
     let identity = check::Identity {
@@ -211,6 +224,6 @@ fn read_campaign(source: &Source, project: &Project) -> (check::Identity, Option
         exit: raw.exit.clone(),
         provider: raw.provider.clone(),
     };
-    let campaign = campaign::check(&mut findings, raw, &project.defaults);
+    let campaign = campaign::check(&mut findings, raw, &project.defaults, prompts);
     (identity, campaign, findings.into_list())
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::catalog::FieldRef;
+use super::draft::Draft;
 use super::duration::Span;
 use super::mail::Colleagues;
 use super::remote::RemoteSettings;
@@ -144,6 +145,8 @@ pub enum FieldSource {
     },
     /// The same text for everybody.
     Value(String),
+    /// Drafted by a model for each contact; a contact without a draft that may be used is skipped.
+    Draft(Draft),
 }
 
 /// One mail of the sequence: templates over the campaign's fields.
@@ -203,6 +206,9 @@ pub struct Campaign {
     pub holdout: u32,
     /// No contact whose last outreach, of any campaign, is more recent than this.
     pub cooldown: Option<Span>,
+    /// Nobody whose address was not found alive within this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Span>,
     /// At most this many contacts of one company in live campaigns, over all campaigns.
     pub company_cap: Option<u32>,
     pub schedule: Option<Schedule>,
@@ -224,6 +230,14 @@ pub struct Campaign {
 }
 
 impl Campaign {
+    /// The fields that are drafted, by name.
+    pub fn drafts(&self) -> impl Iterator<Item = (&str, &Draft)> {
+        self.fields.iter().filter_map(|(name, source)| match source {
+            FieldSource::Draft(draft) => Some((name.as_str(), draft)),
+            _ => None,
+        })
+    }
+
     /// Whether contacts may be in both campaigns at once.
     pub fn tolerates(&self, other: &Campaign) -> bool {
         self.overlap && other.overlap

@@ -96,6 +96,11 @@ reasons! {
         /// Another row with the same address is in, or comes first.
         DuplicateAddress => "duplicate_address", "same address as another contact";
         ColleagueReplied => "colleague_replied", "a colleague has answered";
+        /// Enrichment has not found the address alive within the time that the campaign wants.
+        NotVerified => "not_verified", "address not verified";
+        NoDraft => "no_draft", "a field is not drafted yet";
+        /// It waits for a person, was rejected, or did not pass the checks.
+        DraftNotApproved => "draft_not_approved", "a draft is not approved";
         OverPerCompany => "over_per_company", "over the segment's limit per company";
         OverCompanyCap => "over_company_cap", "over the company cap";
         OverSegmentLimit => "over_segment_limit", "over the segment's limit";

@@ -8,7 +8,9 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::campaign::{Campaign, Safety};
+use super::draft::DraftingSettings;
 use super::duration::Span;
+use super::enrichment::EnrichmentSettings;
 use super::http::{HttpSettings, NoticeTarget};
 use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
@@ -136,6 +138,12 @@ pub struct Project {
     pub replies: ReplySettings,
     pub defaults: Defaults,
     pub daemon: DaemonSettings,
+    /// What contacts are looked up with; left out where nothing is declared, so that digests stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enrichment: Option<EnrichmentSettings>,
+    /// What drafts fields; left out likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drafting: Option<DraftingSettings>,
     /// Where the daemon answers HTTP; `None` is nowhere.
     pub http: Option<HttpSettings>,
     /// Who is told of conditions.
@@ -160,6 +168,8 @@ impl Default for Project {
             replies: ReplySettings::default(),
             defaults: Defaults::default(),
             daemon: DaemonSettings::default(),
+            enrichment: None,
+            drafting: None,
             http: None,
             notify: Vec::new(),
             lease: Duration::from_secs(10),

@@ -3,9 +3,11 @@
 //! A provider does what it is told and says what became of it, item by item. It never decides who
 //! is contacted, never writes to the database, and never says again by itself what may have been heard.
 
+pub mod chat;
 mod error;
 mod file;
 mod last_look;
+pub mod leadmagic;
 mod pace;
 mod remote;
 mod secret;

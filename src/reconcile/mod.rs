@@ -20,6 +20,7 @@ pub mod inbox;
 mod mail;
 mod names;
 pub mod need;
+mod notes;
 mod paced;
 mod plan;
 mod preview;
@@ -209,9 +210,6 @@ async fn pass<'a>(
 /// Answers are read before anybody is written to, as far as no other process reads them. Gives the senders whose mailbox
 /// was not read for too long.
 async fn answers(context: &Context<'_>, campaign: &Campaign) -> Result<Vec<String>, ReconcileError> {
-    if settings_of(context, campaign)?.kind.smtp().is_none() {
-        return Ok(Vec::new());
-    }
     inbox::read_due(context).await?;
     inbox::stale(context, campaign).await
 }

@@ -10,7 +10,7 @@ use super::action::action;
 use super::forecast::{Due, Mails, Waiting};
 use super::remote::Look;
 use super::render::FieldRenderer;
-use super::{Context, ReconcileError, guard};
+use super::{Context, ReconcileError, guard, notes};
 use crate::model::{Action, Blocked, Campaign, CampaignPlan, FunnelStep, Guard, Orphan, State};
 use crate::store::diff::{self, Question, Record, Report};
 use crate::store::history::{self, Pass};
@@ -326,16 +326,7 @@ impl<'a> Planner<'a> {
     fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {
         let renderer = FieldRenderer::new(campaign);
         let blocked = guard::check(campaign, &report);
-        let mut notes = Vec::new();
-        if report.in_flight + report.on_the_way > 0 {
-            notes.push(format!(
-                "{} pushes of an earlier pass are not settled yet; their contacts are left alone",
-                report.in_flight + report.on_the_way
-            ));
-        }
-        if campaign.state != State::Active {
-            notes.push(format!("the campaign is {}: nobody enters", state_word(campaign.state)));
-        }
+        let notes = notes::of(campaign, &report);
         CampaignPlan {
             campaign: campaign.name.clone(),
             number: campaign.number,
@@ -366,14 +357,6 @@ impl<'a> Planner<'a> {
         let mut plan = Self::describe(campaign, Report::default());
         plan.blocked = Some(Blocked { guard, message });
         plan
-    }
-}
-
-const fn state_word(state: State) -> &'static str {
-    match state {
-        State::Active => "active",
-        State::Paused => "paused",
-        State::Archived => "archived",
     }
 }
 

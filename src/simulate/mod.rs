@@ -3,6 +3,7 @@
 //! A stand-in is written after what is known of the real system and knows nothing of the client that talks to it:
 //! this module imports `model` and crates only.
 
+pub mod leadmagic;
 pub mod smartlead;
 
 /// What keeps a stand-in from running.

@@ -96,6 +96,7 @@ fn the_projects_own_texts_come_out_whole() {
             let value = match source {
                 FieldSource::Template { text, .. } => Template::parse(text).unwrap().render(contact).unwrap(),
                 FieldSource::Value(text) => text.clone(),
+                FieldSource::Draft(_) => "drafted".to_owned(),
                 FieldSource::Column { default, .. } => default.clone().unwrap_or_else(|| "set".to_owned()),
             };
             fields.insert(name.clone(), json!(value));

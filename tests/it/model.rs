@@ -74,7 +74,7 @@ async fn live_through(db: &TestDb, draw: Draw) -> Result<(), TestCaseError> {
     db.execute(
         "truncate employees, companies, outreach.campaigns, outreach.enrollments, outreach.pushes,
              outreach.suppressions, outreach.reconciles, outreach.leases, outreach.events,
-             outreach.companies_in_flight",
+             outreach.companies_in_flight, outreach.verifications, outreach.drafts",
     )
     .await;
     let folder = tempfile::tempdir().unwrap();

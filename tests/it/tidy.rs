@@ -209,7 +209,9 @@ fn commands_in_the_readme_exist() {
         let name = words[0].as_str();
         assert!(help.lines().any(|line| line.trim_start().starts_with(&format!("{name} "))), "{name}");
         let own = match words.get(1).map(String::as_str) {
-            Some(sub) if ["replies", "segment", "simulate", "suppress"].contains(&name) => {
+            Some(sub)
+                if ["contact", "drafts", "replies", "segment", "simulate", "suppress"].contains(&name) =>
+            {
                 outreachd(&[name, sub, "--help"])
             }
             _ => outreachd(&[name, "--help"]),

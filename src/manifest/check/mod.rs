@@ -40,7 +40,11 @@ pub(super) struct Declared {
 
 impl Declared {
     /// Reads each source for itself.
-    pub(super) fn read(sources: &[Source], diagnostics: &mut Vec<Diagnostic>) -> Self {
+    pub(super) fn read(
+        sources: &[Source],
+        prompts: &BTreeMap<String, String>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Self {
         let mut declared = Self::default();
         if let Some(source) = sources.iter().find(|source| source.kind == FileKind::Project) {
             let (project, mut found) = read_project(source);
@@ -58,7 +62,7 @@ impl Declared {
                     diagnostics.append(&mut found);
                 }
                 FileKind::Campaign => {
-                    let (identity, campaign, mut found) = read_campaign(source, &declared.project);
+                    let (identity, campaign, mut found) = read_campaign(source, &declared.project, prompts);
                     declared.campaigns.push((index, identity, campaign));
                     diagnostics.append(&mut found);
                 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::diagnostic::{Severity, suggestion};
+use super::super::source::FileKind;
 use super::super::yaml::child;
 use super::{Declared, Report};
 
@@ -30,6 +31,7 @@ pub(super) fn check(declared: &Declared, report: &mut Report<'_>) {
             unknown(report, *source, "/provider", "provider", name, &known);
         }
     }
+    enrichment(declared, report, all_named.then_some(&segments), &mut used);
     let mut edges: Vec<(usize, &str, String, String)> = Vec::new();
     for (source, name, _) in &declared.segments {
         let mut found = Vec::new();
@@ -51,6 +53,34 @@ pub(super) fn check(declared: &Declared, report: &mut Report<'_>) {
             let message = format!("nothing uses the segment `{name}`");
             let advice = Some("name it in a campaign or in another segment, or delete the file".to_owned());
             report.add(Severity::Warning, *source, "/segment", "unused-segment", message, advice);
+        }
+    }
+}
+
+/// Whom the daemon looks up, and whether anybody does where a campaign waits for it.
+fn enrichment<'d>(
+    declared: &'d Declared,
+    report: &mut Report<'_>,
+    segments: Option<&BTreeSet<&str>>,
+    used: &mut BTreeSet<&'d str>,
+) {
+    let project = report.sources.iter().position(|source| source.kind == FileKind::Project);
+    if let (Some(source), Some(enrichment)) = (project, &declared.project.enrichment)
+        && let Some(name) = &enrichment.segment
+    {
+        used.insert(name);
+        if let Some(segments) = segments.filter(|segments| !segments.contains(name.as_str())) {
+            unknown(report, source, "/enrichment/segment", "segment", name, segments);
+        }
+    }
+    if !declared.complete || declared.project.enrichment.is_some() {
+        return;
+    }
+    for (source, _, campaign) in &declared.campaigns {
+        if campaign.as_ref().is_some_and(|campaign| campaign.verified.is_some()) {
+            let message = "nobody is verified: outreach.yaml has no `enrichment`".to_owned();
+            let advice = Some("declare it, or remove `verified`".to_owned());
+            report.add(Severity::Warning, *source, "/verified", "never-verified", message, advice);
         }
     }
 }

@@ -52,6 +52,9 @@ pub(in crate::manifest) struct RawCampaign {
     /// Nobody whose last outreach, of any campaign, is more recent than this, such as `30d`.
     #[schemars(schema_with = "schema::span")]
     pub cooldown: Option<String>,
+    /// Nobody whose address enrichment has not found alive within this time, such as `30d`.
+    #[schemars(schema_with = "schema::span")]
+    pub verified: Option<String>,
     /// At most this many contacts of one company in live campaigns, over all campaigns.
     #[schemars(range(min = 1))]
     pub company_cap: Option<u32>,
@@ -185,7 +188,7 @@ pub(in crate::manifest) struct RawStep {
     pub html: Option<String>,
 }
 
-/// Where a field's value comes from, in its long forms. One of `column`, `template`, `value`.
+/// Where a field's value comes from, in its long forms. One of `column`, `template`, `value`, `draft`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(in crate::manifest) struct RawField {
@@ -198,4 +201,6 @@ pub(in crate::manifest) struct RawField {
     pub template: Option<String>,
     /// The same text for everybody.
     pub value: Option<String>,
+    /// A text that a model drafts for each contact.
+    pub draft: Option<super::RawDraft>,
 }

@@ -5,6 +5,8 @@
 //! doc comments are what editors show to operators.
 
 mod campaign;
+mod drafting;
+mod enrichment;
 mod http;
 mod mail;
 mod project;
@@ -13,6 +15,8 @@ mod segment;
 pub(super) use campaign::{
     RawCampaign, RawField, RawLimits, RawRamp, RawRemote, RawSchedule, RawStep, RawWindow,
 };
+pub(super) use drafting::{RawDraft, RawDrafting};
+pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
 pub(super) use http::{RawHttp, RawNotify, RawToken};
 pub(super) use mail::{
     RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,

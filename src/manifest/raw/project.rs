@@ -34,6 +34,10 @@ pub(in crate::manifest) struct RawProject {
     /// Who is told when a campaign is blocked or degraded, and when that is over.
     #[schemars(length(max = 20))]
     pub notify: Option<Vec<RawNotify>>,
+    /// What contacts are looked up with. Without it nothing is.
+    pub enrichment: Option<super::RawEnrichment>,
+    /// The endpoint that drafts fields. Without it nothing is drafted.
+    pub drafting: Option<super::RawDrafting>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much
     /// later. `10s` unless given.
     #[schemars(schema_with = "schema::seconds")]

@@ -4,10 +4,10 @@
 //! mailbox that cannot be read says so in its row; what that means for sending is not decided here.
 
 mod decide;
+mod follow;
 mod judge;
 mod sent;
 
-use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,12 +21,13 @@ use super::{Context, ReconcileError, held};
 use crate::mailbox::{self, Account, Batch, Checkpoint, MailboxError, Reader};
 use crate::model::{Campaign, Colleagues, ImapSettings, MailServer, Mailbox, normalize_address};
 use crate::provider::resolve_secret;
+use crate::store::StoreError;
 use crate::store::feedback::TakenIn;
 use crate::store::replies::feed as mailboxes;
 use crate::store::replies::{self, Place, Terms};
-use crate::store::{Lease, StoreError};
 
 pub use decide::{Changed, correct, reclassify};
+pub use follow::follow;
 pub use sent::SentMails;
 
 /// Of a folder that was never read, or that was made anew, older mails answer nothing of ours any more.
@@ -35,9 +36,6 @@ const HORIZON: TimeDelta = TimeDelta::days(90);
 const BEGINNING: Duration = Duration::from_secs(5);
 /// What was read so lately is not read again before a pass.
 const FRESH: TimeDelta = TimeDelta::milliseconds(500);
-/// After a failure: 1 s, 2 s, 4 s ... up to this.
-const LONGEST_BACKOFF: Duration = Duration::from_mins(2);
-const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Why a mailbox is not read.
 #[derive(Debug, thiserror::Error)]
@@ -79,87 +77,8 @@ impl From<Unread> for ReconcileError {
     }
 }
 
-/// Reads a mailbox for ever, or until `ended`; `heard` is called when a mail has changed something.
-pub async fn follow(
-    context: &Context<'_>,
-    mailbox: &Mailbox,
-    heard: &dyn Fn(),
-    ended: impl Future<Output = ()>,
-) {
-    let Some(imap) = &mailbox.imap else { return };
-    let mut ended = std::pin::pin!(ended);
-    loop {
-        let lease = tokio::select! {
-            lease = turn(context, mailbox) => lease,
-            () = &mut ended => return,
-        };
-        let lost = tokio::select! {
-            lost = held::while_held(context, &lease, keep_reading(context, mailbox, imap, heard)) => lost,
-            () = &mut ended => {
-                held::give_back(context, &lease).await;
-                return;
-            }
-        };
-        if let Err(error) = lost {
-            warn!(mailbox = mailbox.name, error = error.chain(), "another process reads the mailbox now");
-        }
-    }
-}
-
 fn lease_name(mailbox: &Mailbox) -> String {
     format!("mailbox:{}", mailbox.name)
-}
-
-/// Waits until it is our turn to read: another process may do so.
-async fn turn(context: &Context<'_>, mailbox: &Mailbox) -> Lease {
-    let pause = (context.manifest.project.lease / 3).max(Duration::from_millis(200));
-    loop {
-        match held::take_within(context, lease_name(mailbox), Duration::ZERO).await {
-            Ok(lease) => return lease,
-            Err(ReconcileError::LeaseHeld(_)) => {}
-            Err(error) => warn!(mailbox = mailbox.name, error = error.chain(), "could not take a lease"),
-        }
-        sleep(pause).await;
-    }
-}
-
-async fn keep_reading(
-    context: &Context<'_>,
-    mailbox: &Mailbox,
-    imap: &ImapSettings,
-    heard: &dyn Fn(),
-) -> Result<(), ReconcileError> {
-    let mut failures = 0_u32;
-    loop {
-        let fault = until_it_fails(context, mailbox, imap, heard, &mut failures).await;
-        warn!(mailbox = mailbox.name, code = fault.code(), "the mailbox cannot be read; tried again");
-        note_fault(context, mailbox, &fault).await;
-        sleep(FIRST_BACKOFF.saturating_mul(1 << failures.min(7)).min(LONGEST_BACKOFF)).await;
-        failures += 1;
-    }
-}
-
-/// Never comes to an end but by a fault.
-async fn until_it_fails(
-    context: &Context<'_>,
-    mailbox: &Mailbox,
-    imap: &ImapSettings,
-    heard: &dyn Fn(),
-    failures: &mut u32,
-) -> Unread {
-    let work = async {
-        let (bench, mut reader) = open(context, mailbox, imap).await?;
-        loop {
-            round(context, mailbox, &bench, &mut reader, heard).await?;
-            *failures = 0;
-            reader.wait(imap.poll_every).await?;
-        }
-    };
-    let ended: Result<std::convert::Infallible, Unread> = work.await;
-    match ended {
-        Err(fault) => fault,
-        Ok(never) => match never {},
-    }
 }
 
 async fn note_fault(context: &Context<'_>, mailbox: &Mailbox, fault: &Unread) {
@@ -281,6 +200,9 @@ pub async fn read_once(context: &Context<'_>, mailbox: &Mailbox) -> Result<Optio
 /// Reads the mailboxes that were not read just now and that nobody follows. One that cannot be read fails nothing: it
 /// is stale after a while, and does not send then.
 pub(super) async fn read_due(context: &Context<'_>) -> Result<(), ReconcileError> {
+    if context.manifest.project.mailboxes.values().all(|mailbox| mailbox.imap.is_none()) {
+        return Ok(());
+    }
     let read_at = mailboxes::list(context.store).await?;
     let now = context.clock.now();
     let due = context.manifest.project.mailboxes.values().filter(|mailbox| {

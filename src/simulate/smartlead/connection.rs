@@ -13,10 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Breaks the connection that it belongs to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cut(Arc<AtomicBool>);
+pub(in crate::simulate) struct Cut(Arc<AtomicBool>);
 
 impl Cut {
-    pub(super) fn cut(&self) {
+    pub(in crate::simulate) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
@@ -32,7 +32,7 @@ impl Connected<IncomingStream<'_, Breakable>> for Cut {
 }
 
 /// A listener of such connections.
-pub(super) struct Breakable(pub(super) TcpListener);
+pub(in crate::simulate) struct Breakable(pub(in crate::simulate) TcpListener);
 
 impl Listener for Breakable {
     type Io = Connection;
@@ -50,7 +50,7 @@ impl Listener for Breakable {
     }
 }
 
-pub(super) struct Connection {
+pub(in crate::simulate) struct Connection {
     stream: TcpStream,
     cut: Cut,
 }

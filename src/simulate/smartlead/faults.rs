@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How a request can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Fault {
+pub(in crate::simulate) enum Fault {
     /// Done, and never answered.
     Timeout,
     /// The connection breaks before anything is done.
@@ -56,7 +56,7 @@ pub struct Faults(Vec<(Fault, u32)>);
 
 impl Faults {
     /// What happens to a request, by a throw of 0 to 9999.
-    pub(super) fn of_request(&self, throw: u32) -> Option<Fault> {
+    pub(in crate::simulate) fn of_request(&self, throw: u32) -> Option<Fault> {
         self.pick(throw, false)
     }
 
@@ -131,11 +131,11 @@ impl fmt::Display for Faults {
 
 /// `SplitMix64`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Dice(pub(super) u64);
+pub(in crate::simulate) struct Dice(pub(in crate::simulate) u64);
 
 impl Dice {
     /// 0 to `sides - 1`.
-    pub(super) fn throw(&mut self, sides: u32) -> u32 {
+    pub(in crate::simulate) fn throw(&mut self, sides: u32) -> u32 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         (mixed(self.0) % u64::from(sides)) as u32
     }
@@ -148,7 +148,7 @@ const fn mixed(state: u64) -> u64 {
 }
 
 /// A throw that belongs to a text, whenever it is made: 0 to 9999.
-pub(super) fn throw_of(seed: u64, text: &str) -> u32 {
+pub(in crate::simulate) fn throw_of(seed: u64, text: &str) -> u32 {
     let folded = text.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

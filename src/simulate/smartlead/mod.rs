@@ -6,9 +6,9 @@
 
 mod answer;
 mod campaigns;
-mod connection;
+pub(super) mod connection;
 mod control;
-mod faults;
+pub(super) mod faults;
 mod hooks;
 mod latency;
 mod leads;

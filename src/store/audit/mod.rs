@@ -34,6 +34,11 @@ pub const INVARIANTS: &[Invariant] = &[
         sql: include_str!("never_after_stop.sql"),
     },
     Invariant {
+        name: "answered_is_left_alone",
+        promise: "no mail of a sequence leaves after an answer, a bounce or a stop to it was read",
+        sql: include_str!("answered_is_left_alone.sql"),
+    },
+    Invariant {
         name: "written_back_iff_accepted",
         promise: "a contact is written back if and only if the provider accepted",
         sql: include_str!("written_back_iff_accepted.sql"),
@@ -47,6 +52,11 @@ pub const INVARIANTS: &[Invariant] = &[
         name: "ledger_agrees",
         promise: "every live enrollment stands on an accepted push, and every push on its enrollment",
         sql: include_str!("ledger_agrees.sql"),
+    },
+    Invariant {
+        name: "credits_agree",
+        promise: "budgets were charged with what the calls on record cost",
+        sql: include_str!("credits_agree.sql"),
     },
 ];
 

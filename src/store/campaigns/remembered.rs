@@ -83,6 +83,7 @@ fn campaign(number: i32, row: Row) -> Campaign {
         overlap: false,
         holdout: 0,
         cooldown: None,
+        verified: None,
         company_cap: None,
         schedule: None,
         timezone: chrono_tz::UTC,

@@ -80,6 +80,8 @@ fn template_reads(campaign: &Campaign) -> Vec<&FieldRef> {
 pub(super) struct Values<'a> {
     seed: i64,
     columns: Vec<(&'a FieldRef, bool)>,
+    /// Texts of drafts that may be used, as expressions over `e`.
+    drafts: Vec<String>,
 }
 
 impl<'a> Values<'a> {
@@ -91,7 +93,8 @@ impl<'a> Values<'a> {
             }
         }
         columns.extend(template_reads(campaign).into_iter().map(|from| (from, false)));
-        Self { seed: shape(campaign), columns }
+        let drafts = campaign.drafts().map(|(field, _)| draft(campaign, field)).collect();
+        Self { seed: shape(campaign), columns, drafts }
     }
 
     /// `e.first_name as value_0, ...`, each with a comma before it.
@@ -99,6 +102,9 @@ impl<'a> Values<'a> {
         let mut text = String::new();
         for (index, (from, _)) in self.columns.iter().enumerate() {
             let _ = write!(text, ",\n    {} as value_{index}", column(from));
+        }
+        for (index, draft) in self.drafts.iter().enumerate() {
+            let _ = write!(text, ",\n    {draft} as draft_{index}");
         }
         text
     }
@@ -115,6 +121,13 @@ impl<'a> Values<'a> {
         if tests.is_empty() { "true".to_owned() } else { format!("({}) is true", tests.join(" and ")) }
     }
 
+    /// True when every field that is drafted has a text.
+    pub(super) fn drafted(&self, alias: &str) -> String {
+        let tests: Vec<String> =
+            (0..self.drafts.len()).map(|index| format!("{alias}.draft_{index} is not null")).collect();
+        if tests.is_empty() { "true".to_owned() } else { format!("({})", tests.join(" and ")) }
+    }
+
     /// A hash of everything that the provider's copy is made from: address, columns, templates.
     ///
     /// Only compared with hashes made by the same server; a collision hides one change of one contact
@@ -124,13 +137,33 @@ impl<'a> Values<'a> {
         for index in 0..self.columns.len() {
             let _ = write!(values, ", {alias}.value_{index}");
         }
+        for index in 0..self.drafts.len() {
+            let _ = write!(values, ", {alias}.draft_{index}");
+        }
         format!("hash_record_extended(row({values}), {})", binds.add(Bind::Int(self.seed)))
     }
 }
 
-/// Changes whenever the declared fields do.
+/// The text of a field's draft that may be used. Names were checked when the manifest was read.
+fn draft(campaign: &Campaign, field: &str) -> String {
+    format!(
+        "(select d.text from outreach.drafts d
+        where d.employee_id = e.id and d.campaign_number = {} and d.field = '{}' and d.state = 'approved')",
+        campaign.number,
+        field.replace('\'', "''")
+    )
+}
+
+/// Changes whenever the declared fields do. Of a draft only that it is one: a prompt that is edited concerns those
+/// who enter from then on.
 fn shape(campaign: &Campaign) -> i64 {
-    hash_of(&campaign.fields)
+    let mut fields = campaign.fields.clone();
+    for source in fields.values_mut() {
+        if matches!(source, FieldSource::Draft(_)) {
+            *source = FieldSource::Value("drafted".to_owned());
+        }
+    }
+    hash_of(&fields)
 }
 
 /// Changes whenever the mails do: who was refused for what they say may be tried again.
@@ -146,8 +179,8 @@ fn hash_of(declared: &impl serde::Serialize) -> i64 {
 /// The fields that need no template, as `jsonb`, values in their own type.
 pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
     let mut parts = Vec::new();
-    for (name, source) in &campaign.fields {
-        let name = |binds: &mut Binds| binds.add(Bind::Text(name.clone()));
+    for (field, source) in &campaign.fields {
+        let name = |binds: &mut Binds| binds.add(Bind::Text(field.clone()));
         match source {
             FieldSource::Column { from, default } => {
                 parts.push(name(binds));
@@ -162,6 +195,10 @@ pub(super) fn plain_fields(campaign: &Campaign, binds: &mut Binds) -> String {
             FieldSource::Value(text) => {
                 parts.push(name(binds));
                 parts.push(format!("to_jsonb({})", binds.add(Bind::Text(text.clone()))));
+            }
+            FieldSource::Draft(_) => {
+                parts.push(name(binds));
+                parts.push(format!("to_jsonb({})", draft(campaign, field)));
             }
             FieldSource::Template { .. } => {}
         }

@@ -9,6 +9,7 @@ mod columns;
 mod fields;
 mod follow_ups;
 mod ranked;
+mod ready;
 mod report;
 mod sides;
 mod steps;
@@ -26,7 +27,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::audience::{Bind, Binds, CONTACTS};
-use crate::model::{Campaign, Segment};
+use crate::model::{Campaign, Segment, Skip};
 use crate::store::{StoreError, arguments, sql};
 
 use steps::Steps;
@@ -164,6 +165,21 @@ pub async fn verdicts(
             .await
             .map_err(StoreError::on(doing))?;
     rows.iter().map(Verdict::from_row).collect::<Result<_, _>>().map_err(StoreError::on(doing))
+}
+
+/// Whom nothing but this keeps out, in the order in which the campaign takes contacts.
+pub async fn kept_out(
+    connection: &mut PgConnection,
+    question: &Question<'_>,
+    by: Skip,
+    most: i64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let Statement { text, binds } =
+        Statement::new(question, |steps, binds| steps.kept_out_tail(binds, by, most));
+    sql::query_scalar_with(AssertSqlSafe(text), arguments(&binds).map_err(StoreError::on("bind a value"))?)
+        .fetch_all(connection)
+        .await
+        .map_err(StoreError::on("look for whom to draft"))
 }
 
 /// Domains that are alike in how many of their contacts wait, and how many were handed over today.

@@ -14,7 +14,7 @@ impl Steps<'_> {
         })
     }
 
-    fn sort(&self) -> String {
+    pub(super) fn sort(&self) -> String {
         let mut text = String::new();
         for (index, (_, descending)) in self.sort_keys().enumerate() {
             let direction = if descending { "desc" } else { "asc" };

@@ -118,7 +118,9 @@ impl<'a> Steps<'a> {
     coalesce({alias}.reply_info_request, false) as replied,
     {alias}.exits,
     {complete} as complete,
+    {drafted} as drafted,
     {hash} as source_hash",
+            drafted = self.values.drafted(alias),
             complete = self.values.complete(alias),
             hash = self.values.hash(alias, binds),
         )
@@ -258,7 +260,7 @@ from (
         ];
         let reasons = self.reasons("leaves", &reasons.map(|(condition, reason)| (condition, reason.code())));
         let held = "employee_id, held_company, held_email, ordinal, held_hash, refused_hash, in_flight";
-        let now = "company_id, email, unsubscribed, bounced, replied, exits, complete, source_hash";
+        let now = "company_id, email, unsubscribed, bounced, replied, exits, complete, drafted, source_hash";
         // Both addresses count: the one that the provider holds and the one that the row has now.
         format!(
             "select t.*, {reasons}
@@ -322,6 +324,7 @@ left join (
                 format!("f.last_sent > {}{soon}", instant(binds, since))
             },
         );
+        let unverified = self.unverified(binds);
         let reasons = [
             (
                 format!("f.known and f.status is not null and f.status <> 'failed' and not ({reenters})"),
@@ -347,6 +350,9 @@ left join (
             (cooling, Skip::CoolingDown),
             ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
             (self.company_waits("f.company_id", binds), Skip::ColleagueReplied),
+            (unverified, Skip::NotVerified),
+            (self.awaits_draft(binds, false), Skip::NoDraft),
+            (self.awaits_draft(binds, true), Skip::DraftNotApproved),
         ];
         let reasons = self.reasons("skip", &reasons.map(|(condition, skip)| (condition, skip.code())));
         format!(
@@ -415,7 +421,7 @@ union all
     'update' as action, employee_id, company_id, email, ordinal + 1 as ordinal,
     'fields_changed' as reason, source_hash
 from standing t
-where leaves is null and not in_flight and {updates} and complete
+where leaves is null and not in_flight and {updates} and complete and drafted
     and source_hash <> held_hash
     and source_hash is distinct from refused_hash
     and {differs}

@@ -54,7 +54,9 @@ moved as (
 stopped as (
     insert into outreach.suppressions as s (target, reason, source, created_at)
     select distinct on (a.target) a.target, case t.meaning when 'complained' then 'complained'
-            when 'unsubscribed' then 'unsubscribed' else 'bounced' end, 'mail', $2
+            when 'unsubscribed' then 'unsubscribed' else 'bounced' end, 'mail',
+        -- As near to the commit as can be: what was claimed before it was in time.
+        clock_timestamp()
     from told t
     cross join lateral unnest(t.stops) as a (target)
     where t.meaning in ('complained', 'unsubscribed', 'bounced')

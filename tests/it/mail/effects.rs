@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use outreachd::store::audit::{INVARIANTS, violations};
 use outreachd::store::replies::{self, Claim, Incoming, Judged, Named, Place, Terms};
 
 use crate::support::TestDb;
@@ -242,4 +243,22 @@ async fn a_dead_address_says_nothing_of_the_next_one() {
     assert!(found["enrollments"].contains(&"new1@c1.example active 3 days".to_owned()), "{found:?}");
     assert_eq!(found["stops"], ["p1@c1.example bounced"], "the old one is never written to again");
     assert!(found["people"].iter().all(|row| !row.contains(" t")), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_after_an_answer_is_found_by_the_audit() {
+    let db = contacts().await;
+    let place = Place { folder: "INBOX".to_owned(), uid_validity: 1, last_uid: 2 };
+    let answers = [mail(1, 1, "reply"), mail(2, 2, "auto_reply")];
+    replies::take_in(db.store(), "alice", &place, &answers, &terms()).await.unwrap();
+    let promise = INVARIANTS.iter().find(|one| one.name == "answered_is_left_alone").unwrap();
+    let broken = async || violations(db.store(), promise, 10).await.unwrap().len();
+    db.execute("update outreach.pushes set handed_at = '2026-11-24T08:00:00Z'").await;
+    assert_eq!(broken().await, 0);
+    let follow_ups = "insert into outreach.pushes (employee_id, campaign_number, ordinal, action, provider, email, reason, fields,
+             source_hash, state, reconcile_id, recorded_at, handed_at, settled_at)
+         select employee_id, 1, 2, 'send', 'mail', email, 'mail_2', '{}', 1, 'accepted', reconcile_id, now(),
+             '2026-11-25T09:00:00Z', now() from outreach.pushes";
+    db.execute(follow_ups).await;
+    assert_eq!(broken().await, 1, "the one who answered; an automatic answer stops nothing");
 }

@@ -373,3 +373,88 @@ async fn a_server_that_cannot_prove_itself_gets_no_password() {
     let heard = heard.join().unwrap();
     assert!(heard.len() == 1 && heard[0].ends_with("STARTTLS"), "{heard:?}");
 }
+
+/// What a server of the test does at a FETCH.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fetching {
+    /// Refuses every set that has the second mail in it.
+    RefusesTheSecond,
+    /// Hangs up after the first mail.
+    HangsUp,
+    /// Says NO to all of it.
+    RefusesSizes,
+}
+
+/// An IMAP server with three mails in one folder, for one connection.
+fn peculiar(fetching: Fetching) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let say = |text: &str| (&stream).write_all(text.as_bytes()).unwrap();
+        say("* OK hello\r\n");
+        for line in BufReader::new(&stream).lines().map_while(Result::ok) {
+            let (tag, command) = line.split_once(' ').unwrap();
+            let set = command.strip_prefix("UID FETCH ").and_then(|rest| rest.split(' ').next());
+            match (command, set) {
+                ("CAPABILITY", _) => say("* CAPABILITY IMAP4rev1\r\n"),
+                (_, Some(set)) => {
+                    let uids: Vec<u32> = set.split(',').map(|uid| uid.parse().unwrap()).collect();
+                    if fetching == Fetching::RefusesTheSecond && uids.contains(&2) {
+                        say(&format!("{tag} NO one of them cannot be put into words\r\n"));
+                        continue;
+                    }
+                    if fetching == Fetching::RefusesSizes && command.contains("RFC822.SIZE") {
+                        say(&format!("{tag} NO not today\r\n"));
+                        continue;
+                    }
+                    for uid in uids {
+                        let mail = format!("From: a@b.example\r\nSubject: {uid}\r\n\r\nHello.\r\n");
+                        say(&format!(
+                            "* {uid} FETCH (UID {uid} INTERNALDATE \"24-Nov-2026 10:00:00 +0000\" BODY[]<0> {{{}}}\r\n{mail})\r\n",
+                            mail.len()
+                        ));
+                        // Word of somebody else's doing comes in between.
+                        say("* 1 FETCH (UID 1 FLAGS (\\Seen))\r\n");
+                        if fetching == Fetching::HangsUp {
+                            return;
+                        }
+                    }
+                }
+                (command, _) if command.starts_with("EXAMINE") => {
+                    say("* 3 EXISTS\r\n* OK [UIDVALIDITY 7] v\r\n* OK [UIDNEXT 4] n\r\n");
+                }
+                (command, _) if command.starts_with("UID SEARCH") => say("* SEARCH 3 1 2\r\n"),
+                _ => {}
+            }
+            say(&format!("{tag} OK done\r\n"));
+        }
+    });
+    port
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_or_a_cut_is_never_taken_for_an_empty_folder() {
+    let read = async |fetching| {
+        let account = Account {
+            host: "127.0.0.1".to_owned(),
+            port: peculiar(fetching),
+            tls: MailTls::None,
+            user: "a".to_owned(),
+            password: "b".to_owned().into(),
+            ca: None,
+        };
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap();
+        let mut reader = Reader::open(&account, &["INBOX".to_owned()], &[], day).await.unwrap();
+        reader.next().await
+    };
+    // One that cannot be had keeps nobody from the others, and is told of by being empty.
+    let batch = read(Fetching::RefusesTheSecond).await.unwrap().unwrap();
+    let mails: Vec<(u32, bool)> = batch.mails.iter().map(|mail| (mail.uid, mail.bytes.is_empty())).collect();
+    assert_eq!(mails, [(1, false), (2, true), (3, false)]);
+    assert_eq!(batch.checkpoint.last_uid, 3);
+    let batch = read(Fetching::RefusesSizes).await.unwrap().unwrap();
+    assert_eq!(batch.mails.len(), 3);
+    let error = read(Fetching::HangsUp).await.unwrap_err();
+    assert_eq!(error.code(), "Lost", "{error}");
+}

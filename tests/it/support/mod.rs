@@ -1,9 +1,11 @@
 //! What integration tests share. Never asserts anything itself.
 
 pub(crate) mod bouncer;
+pub(crate) mod chat;
 pub(crate) mod db;
 pub(crate) mod dice;
 pub(crate) mod generate;
+pub(crate) mod leadmagic;
 pub(crate) mod mail;
 pub(crate) mod model;
 pub(crate) mod naive;

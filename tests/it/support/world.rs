@@ -9,13 +9,13 @@ use std::fmt::Write as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use outreachd::manifest::{self, Manifest};
 use outreachd::model::{
-    ActionKind, Campaign, FieldRef, FieldSource, Limits, Membership, OnLeave, Op, Order, OutreachType, Ramp,
-    Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack,
+    ActionKind, Campaign, Draft, FieldRef, FieldSource, Limits, Membership, OnLeave, Op, Order, OutreachType,
+    Ramp, Review, Rule, Safety, Scalar, Segment, Span, SpanUnit, State, Test, WriteBack, normalize_address,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::model::{Company, MAY_LACK_REGION, NEEDS_POSITION, Open, Person, World};
+use super::model::{Company, Drafted, MAY_LACK_REGION, NEEDS_POSITION, Open, Person, World};
 
 pub(crate) type Bytes<const N: usize> = [u8; N];
 
@@ -87,6 +87,7 @@ fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
         overlap: bytes[5] % 2 == 1,
         holdout: pick([0, 0, 2500], bytes[6]),
         cooldown: pick([None, None, Some(days(0)), Some(days(2))], bytes[7]),
+        verified: pick([None, Some(days(2)), None, None], bytes[18]),
         company_cap: pick([None, None, Some(1), Some(3)], bytes[8]),
         schedule: None,
         timezone: pick(
@@ -105,7 +106,10 @@ fn campaign(number: i32, bytes: &Bytes<20>) -> Campaign {
             ramp: pick([None, None, Some((1, 1, 1)), Some((2, 2, 2))], bytes[11])
                 .map(|(start, add, every_days)| Ramp { start, add, every_days }),
         },
-        fields: fields(bytes[13]),
+        fields: fields(bytes[13])
+            .into_iter()
+            .chain((bytes[19] % 8 == 1).then(|| ("opener".to_owned(), FieldSource::Draft(drafted_field()))))
+            .collect(),
         sequence: vec![],
         safety: safety(bytes[15]),
         remote: None,
@@ -127,6 +131,37 @@ fn safety(byte: u8) -> Safety {
     let (max_enroll, max_withdraw_percent, from) =
         pick([(None, 100, 1), (None, 30, 3), (Some(4), 50, 10)], byte);
     Safety { max_enroll, max_withdraw_percent, from }
+}
+
+fn drafted_field() -> Draft {
+    Draft {
+        prompt: String::new(),
+        text: String::new(),
+        reads: Vec::new(),
+        model: None,
+        max_words: 10,
+        language: None,
+        links: false,
+        review: Review::Required,
+        spec: String::new(),
+    }
+    .with_spec()
+}
+
+/// Somebody drafts, or decides.
+fn draft(key: Uuid, person: &mut Person, number: i32, byte: u8) -> String {
+    let state = pick(["approved", "drafted", "failed", "rejected"], byte);
+    let drafted = Drafted { text: format!("Text {}", byte % 3), state, fresh: !byte.is_multiple_of(5) };
+    let sql = format!(
+        "insert into outreach.drafts (employee_id, campaign_number, field, spec, digest, text, state, drafted_at)
+         values ('{key}', {number}, 'opener', '{}', '', '{}', '{state}', now())
+         on conflict (employee_id, campaign_number, field) do update
+         set spec = excluded.spec, text = excluded.text, state = excluded.state",
+        if drafted.fresh { drafted_field().spec } else { "another".to_owned() },
+        drafted.text,
+    );
+    person.drafts.insert(number, drafted);
+    sql
 }
 
 fn fields(mask: u8) -> BTreeMap<String, FieldSource> {
@@ -169,6 +204,28 @@ fn email(index: usize, byte: u8) -> Option<String> {
         18 => "nonsense".to_owned(),
         _ => "\u{a0}P0@a.example\n".to_owned(),
     })
+}
+
+/// What is known of an address: nothing, or that it was alive now or three days ago, or dead.
+fn verified(email: Option<&str>, byte: u8, now: DateTime<Utc>) -> Option<(String, bool, DateTime<Utc>)> {
+    let address = normalize_address(email?);
+    let at = now - TimeDelta::hours(pick([0, 0, 72, 1], byte));
+    (!byte.is_multiple_of(4)).then_some((address, byte % 4 < 3, at))
+}
+
+/// The statement that writes it down.
+fn verification(key: Uuid, person: &Person) -> String {
+    let Some((address, alive, at)) = &person.verified else { return String::new() };
+    format!(
+        ";
+         insert into outreach.verifications (employee_id, email, status, source, checked_at)
+         values ('{key}', {}, '{}', 'test', '{}')
+         on conflict (employee_id) do update
+         set email = excluded.email, status = excluded.status, checked_at = excluded.checked_at",
+        literal(Some(address)),
+        if *alive { "valid_catch_all" } else { "catch_all" },
+        at.to_rfc3339(),
+    )
 }
 
 fn text(from: [Option<&str>; 4], byte: u8) -> Option<String> {
@@ -218,6 +275,7 @@ fn person(index: usize, bytes: &Bytes<12>, companies: usize, start: DateTime<Utc
         replied: bytes[8] % 16 == 15,
         sent: pick([None, None, None, Some(30), Some(100)], bytes[9]).map(|h| start - TimeDelta::hours(h)),
         processing_status: Some("pending".to_owned()),
+        verified: verified(email(index, bytes[1]).as_deref(), bytes[10], start),
         ..Person::default()
     }
 }
@@ -266,7 +324,9 @@ pub(crate) fn start(draw: &Draw, at: DateTime<Utc>) -> (World, Vec<String>) {
 fn add(world: &mut World, index: usize, person: Person) -> String {
     let key = id(2, index);
     let sql = format!(
-        "insert into employees (id, company_id, work_email, first_name, position, client_status,
+        "delete from outreach.verifications where employee_id = '{key}';
+         delete from outreach.drafts where employee_id = '{key}';
+         insert into employees (id, company_id, work_email, first_name, position, client_status,
              ai_research_data, reply_unsubscribe, reply_bounce, reply_info_request, outreach_sent_date)
          values ('{key}', {}, {}, {}, {}, {}, {}::jsonb, {}, {}, {}, {}::timestamptz)",
         literal(person.company.map(|id| id.to_string()).as_deref()),
@@ -279,7 +339,7 @@ fn add(world: &mut World, index: usize, person: Person) -> String {
         person.bounced,
         person.replied,
         literal(person.sent.map(|sent| sent.to_rfc3339()).as_deref()),
-    );
+    ) + &verification(key, &person);
     world.people.insert(key, person);
     flag(world, key);
     sql
@@ -434,7 +494,16 @@ pub(crate) fn happen(
                 }
             }
         }
-        _ => String::new(),
+        _ if how >= 128 => draft(key, person, manifest.campaigns[campaign].number, how / 4),
+        _ => {
+            person.verified = verified(person.email.as_deref(), how, now);
+            match verification(key, person) {
+                sql if sql.is_empty() => {
+                    format!("delete from outreach.verifications where employee_id = '{key}'")
+                }
+                sql => sql,
+            }
+        }
     }
 }
 

@@ -47,6 +47,19 @@ pub(crate) struct Person {
     pub(crate) campaign_number: Option<i32>,
     pub(crate) campaign_status: Option<String>,
     pub(crate) processing_status: Option<String>,
+    /// The address that was looked up, whether it was alive, and when.
+    pub(crate) verified: Option<(String, bool, DateTime<Utc>)>,
+    /// Texts that were drafted, by campaign.
+    pub(crate) drafts: BTreeMap<i32, Drafted>,
+}
+
+/// A draft of a campaign's one drafted field.
+#[derive(Debug, Clone)]
+pub(crate) struct Drafted {
+    pub(crate) text: String,
+    pub(crate) state: &'static str,
+    /// Made from what the campaign declares.
+    pub(crate) fresh: bool,
 }
 
 impl Person {
@@ -184,6 +197,7 @@ impl World {
                     values.extend(reads.iter().map(|from| self.raw(person, from)));
                 }
                 FieldSource::Value(_) => {}
+                FieldSource::Draft(_) => values.push(json!(Self::drafted(campaign, person))),
             }
         }
         Source { declared: campaign.fields.clone(), address: person.email.clone(), values }
@@ -200,6 +214,7 @@ impl World {
                     (value, _) => value,
                 },
                 FieldSource::Template { text, .. } => json!(self.fill(text, person)?),
+                FieldSource::Draft(_) => json!(Self::drafted(campaign, person)),
             };
             fields.insert(name.clone(), value);
         }
@@ -216,6 +231,12 @@ impl World {
             other => panic!("the model does not know the template {other}"),
         };
         (!filled.trim().is_empty()).then_some(filled)
+    }
+
+    /// The text of the drafted field, if it may be used.
+    fn drafted<'p>(campaign: &Campaign, person: &'p Person) -> Option<&'p str> {
+        let draft = person.drafts.get(&campaign.number);
+        draft.filter(|draft| draft.state == "approved").map(|draft| draft.text.as_str())
     }
 
     fn complete(&self, campaign: &Campaign, person: &Person) -> bool {

@@ -95,6 +95,7 @@ impl View<'_> {
         self.campaign.state == State::Active
             && !self.in_flight(id)
             && self.world.complete(self.campaign, person)
+            && (self.campaign.drafts().next().is_none() || World::drafted(self.campaign, person).is_some())
             && source != enrollment.held
             && self.would_change(enrollment, person)
             && Some(&source) != enrollment.refused.as_ref()
@@ -170,6 +171,9 @@ impl View<'_> {
         let address = person.address();
         let earlier = world.enrollments.get(&(self.campaign.number, *id));
         let source = world.source(self.campaign, person);
+        let drafts = self.campaign.drafts().next().is_some();
+        let draft = person.drafts.get(&self.campaign.number);
+        let made = draft.is_some_and(|draft| draft.fresh);
         let returns = |enrollment: &Enrollment| {
             self.campaign.membership == Membership::Mirror && enrollment.status == "withdrawn"
         };
@@ -191,6 +195,9 @@ impl View<'_> {
             (self.in_another(id, &address), Skip::InAnotherCampaign),
             (self.cooling(id, person), Skip::CoolingDown),
             (self.is_held(id, &address), Skip::DuplicateAddress),
+            (!self.is_verified(person), Skip::NotVerified),
+            (drafts && !made, Skip::NoDraft),
+            (drafts && made && draft.is_some_and(|draft| draft.state != "approved"), Skip::DraftNotApproved),
         ]
         .into_iter()
         .filter_map(|(holds, skip)| holds.then_some(skip))
@@ -229,6 +236,15 @@ impl View<'_> {
                 .any(|(of, other)| planned.wants(of) && (of == id || other.address() == address))
         });
         enrolled || entering || wanted
+    }
+
+    /// As far as the campaign asks for it: of the address that the contact has now, alive, and lately.
+    fn is_verified(&self, person: &Person) -> bool {
+        self.campaign.verified.is_none_or(|span| {
+            person.verified.as_ref().is_some_and(|(address, alive, at)| {
+                *alive && *address == person.address() && *at >= span.before(self.now)
+            })
+        })
     }
 
     /// The last outreach of any campaign, those of this very pass included.

@@ -1,0 +1,35 @@
+//! What a person should know of a campaign's plan although nothing is held back. Pure.
+
+use crate::model::{Campaign, Skip, State};
+use crate::store::diff::Report;
+
+pub(super) fn of(campaign: &Campaign, report: &Report) -> Vec<String> {
+    let mut notes = Vec::new();
+    if report.in_flight + report.on_the_way > 0 {
+        notes.push(format!(
+            "{} pushes of an earlier pass are not settled yet; their contacts are left alone",
+            report.in_flight + report.on_the_way
+        ));
+    }
+    if let Some(waiting) = report.skipped.get(Skip::NotVerified.code()) {
+        notes.push(format!("{waiting} wait for their address to be verified: outreachd enrich"));
+    }
+    if let Some(waiting) = report.skipped.get(Skip::NoDraft.code()) {
+        notes.push(format!("{waiting} wait for a draft: outreachd draft"));
+    }
+    if let Some(waiting) = report.skipped.get(Skip::DraftNotApproved.code()) {
+        notes.push(format!("{waiting} wait for somebody to approve a draft: outreachd drafts list"));
+    }
+    if campaign.state != State::Active {
+        notes.push(format!("the campaign is {}: nobody enters", state_word(campaign.state)));
+    }
+    notes
+}
+
+const fn state_word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::Paused => "paused",
+        State::Archived => "archived",
+    }
+}
