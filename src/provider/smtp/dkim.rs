@@ -66,7 +66,7 @@ impl Signer {
             Key::Ed25519(_) => "ed25519-sha256",
         };
         let unsigned = format!(
-            "v=1; a={algorithm}; c=relaxed/relaxed; d={};\r\n s={}; t={};\r\n h={};\r\n bh={};\r\n b=",
+            "v=1; a={algorithm}; c=relaxed/relaxed;\r\n d={};\r\n s={}; t={};\r\n h={};\r\n bh={};\r\n b=",
             self.domain,
             self.selector,
             now.timestamp(),
@@ -164,4 +164,70 @@ fn relaxed_body(body: &[u8]) -> Vec<u8> {
     }
     out.truncate(whole);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::{ED25519, KeyPair as _, UnparsedPublicKey};
+
+    use super::*;
+
+    /// The key of RFC 8463 A.1 in its wrapping (PKCS #8).
+    const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+        -----END PRIVATE KEY-----\n";
+
+    fn signer(pem: &str) -> Result<Signer, ProviderError> {
+        Signer::new("football.example.com", "brisbane", &SecretString::from(pem.to_owned()))
+    }
+
+    #[test]
+    fn values_and_bodies_are_relaxed_as_the_standard_says() {
+        // RFC 6376 3.4.5.
+        let head = "A: X\r\nB : Y\t\r\n\tZ  \r\n";
+        let expected = [("a".to_owned(), "X".to_owned()), ("b".to_owned(), "Y Z".to_owned())];
+        assert_eq!(fields(head), expected);
+        assert_eq!(relaxed_body(b" C \r\nD \t E\r\n\r\n\r\n"), b" C\r\nD E\r\n");
+        assert_eq!(relaxed_body(b""), b"");
+        assert_eq!(relaxed_body(b"\r\n \t\r\n"), b"");
+        assert_eq!(relaxed_body(b"\r\n\r\na"), b"\r\n\r\na\r\n");
+        // RFC 8463 A.3: the hash of the body of its sample.
+        let body = b"Hi.\r\n\r\nWe lost the game.  Are you hungry yet?\r\n\r\nJoe.\r\n";
+        assert_eq!(
+            BASE64.encode(&Sha256::digest(relaxed_body(body))),
+            "2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8="
+        );
+    }
+
+    #[test]
+    fn a_signature_holds_for_what_a_reader_works_out_himself() {
+        let signer = signer(PEM).unwrap();
+        let Key::Ed25519(pair) = &signer.key else { panic!("a key of another kind") };
+        // RFC 8463 A.2.
+        let public = BASE64.encode(pair.public_key().as_ref());
+        assert_eq!(public, "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=");
+        let mail = b"From: Joe <joe@x.example>\r\nTo: a@b.example\r\nX-Other: x\r\nSubject: Is  it\r\n here?\r\n\r\nHi.\r\n";
+        let now = DateTime::from_timestamp(1_528_637_909, 0).unwrap();
+        let header = signer.signature(mail, now).unwrap();
+        let (unsigned, signature) = header.rsplit_once(" b=").unwrap();
+        let body = BASE64.encode(&Sha256::digest(b"Hi.\r\n"));
+        let input = format!(
+            "from:Joe <joe@x.example>\r\nto:a@b.example\r\nsubject:Is it here?\r\n\
+             dkim-signature:v=1; a=ed25519-sha256; c=relaxed/relaxed; d=football.example.com; s=brisbane; \
+             t=1528637909; h=from: to: subject: from: to: subject: date; bh={body}; b="
+        );
+        assert!(unsigned.starts_with("DKIM-Signature: v=1; a=ed25519-sha256;"));
+        let signature: String = signature.split_whitespace().collect();
+        let signature = BASE64.decode(signature.as_bytes()).unwrap();
+        let reader = UnparsedPublicKey::new(&ED25519, pair.public_key().as_ref());
+        assert!(reader.verify(&Sha256::digest(input.as_bytes()), &signature).is_ok());
+        assert!(header.split("\r\n").all(|line| line.len() <= 78), "{header}");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for pem in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "whatever"] {
+            assert!(signer(pem).is_err(), "{pem}");
+        }
+    }
 }
