@@ -3,4 +3,4 @@
 alter table outreach.mails
     -- Hash of the declared texts; null on mails from before it was kept.
     add column words bigint;
-create index mails_by_address on outreach.mails (campaign_number, email) where handed_at is not null;
+create index mails_of_address_in_campaign on outreach.mails (campaign_number, email) where handed_at is not null;

@@ -346,6 +346,9 @@ async fn a_lost_word_is_held_and_a_tired_mailbox_rests_without_harm_to_anybody()
     }
     office.script([(At::End, Act::KeepAndDrop)]);
     project.apply().await;
+    assert_eq!(office.taken().len(), 1, "a server that loses one word is given no more mails for a while");
+    project.db.execute("update outreach.mailboxes set paused_until = null, next_send_at = null").await;
+    project.db.execute("update outreach.pushes set not_before = null where settled_at is null").await;
     project.apply().await;
     assert_eq!(office.taken().len(), 2, "the one in doubt is not sent again");
     let doubted = project.in_doubt().await;
@@ -371,6 +374,58 @@ async fn a_lost_word_is_held_and_a_tired_mailbox_rests_without_harm_to_anybody()
     project.db.execute("update outreach.pushes set not_before = null where settled_at is null").await;
     project.apply().await;
     assert_eq!(office.taken().len(), 4);
+    project.run(&["audit"]).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_holds_while_a_mail_is_on_its_way() {
+    let office = PostOffice::start(MailTls::None).await;
+    let project = Outbound::through(&office).await;
+    let settings = std::fs::read_to_string(project.path().join("outreach.yaml")).unwrap();
+    project.write("outreach.yaml", &settings.replace("timeout: 2s", "timeout: 60s"));
+    project.contact(1, "p1@c1.example").await;
+    office.script([(At::Recipient, Act::Hold)]);
+    let process = project.start(&["apply", "--yes"]);
+    // Claimed and written down: the conversation has begun.
+    while project.texts("select email from outreach.mails where handed_at is not null").await.is_empty() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let stop = "insert into outreach.suppressions (target, reason, source) values ('p1@c1.example', 'unsubscribed', 'test')";
+    project.db.execute(stop).await;
+    office.script([]);
+    let applied = process.finish().await;
+    assert!([0, 3, 75].contains(&applied.code), "{applied:?}");
+    assert!(office.taken().is_empty(), "a mail after a stop");
+    project.apply().await;
+    assert!(office.taken().is_empty());
+    assert!(project.texts("select email from outreach.pushes where settled_at is null").await.is_empty());
+    project.run(&["audit"]).await.ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_a_mail_twice_whatever_is_moved_about() {
+    let office = PostOffice::start(MailTls::None).await;
+    let project = Outbound::through(&office).await;
+    project.contact(1, "p1@c1.example").await;
+    project.apply().await;
+    assert_eq!(office.taken().len(), 1);
+    // A mail is put in front: those after it have other numbers now.
+    let first = "sequence:\n";
+    let inserted = CAMPAIGN.replace(first, &format!("{first}  - {{ subject: New, body: New }}\n"));
+    let inserted = inserted.replace("- { subject: \"Вопрос", "- { wait: 1d, subject: \"Вопрос");
+    project.write("campaigns/first.yaml", &inserted);
+    project.time_passes().await;
+    project.apply().await;
+    assert_eq!(office.taken().len(), 1, "the mail with another number");
+    let told = project.texts("select refused_reason from outreach.enrollments").await;
+    assert!(told[0].contains("has gone out to this contact before"), "{told:?}");
+    project.write("campaigns/first.yaml", CAMPAIGN);
+    // The contact moves on, and a new row comes with the address that was written to.
+    project.db.execute("update employees set work_email = 'p1@new.example'").await;
+    project.contact(2, "p1@c1.example").await;
+    project.apply().await;
+    project.apply().await;
+    assert_eq!(office.taken().len(), 1, "the address has had this mail");
     project.run(&["audit"]).await.ended(0);
 }
 

@@ -163,10 +163,20 @@ impl MailServers {
     pub(crate) fn forget_uids(&self, account: &str, folder: &str) {
         assert!(self.dovecot.is_none());
         let folder = self.maildir(account, folder);
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("dovecot") {
-                fs::remove_file(entry.path()).unwrap();
+        // A process that is about to end may still write what it knew.
+        loop {
+            let entries = fs::read_dir(&folder).unwrap().flatten();
+            let known: Vec<PathBuf> = entries
+                .filter(|entry| entry.file_name().to_string_lossy().starts_with("dovecot"))
+                .map(|entry| entry.path())
+                .collect();
+            if known.is_empty() {
+                break;
             }
+            for path in known {
+                let _ = fs::remove_file(path);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(300));
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use outreachd::model::{MailServer, MailTls, Mailbox, SecretRef};
+use outreachd::model::{MailServer, MailTls, Mailbox, PushKey, SecretRef};
 use outreachd::provider::{ProviderError, SentFolder};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -44,6 +44,8 @@ pub(crate) enum Act {
     /// Takes the mail, and drops the line without a word.
     KeepAndDrop,
     Silence,
+    /// Waits until the script is another one, and goes on as if nothing had been.
+    Hold,
     Say(&'static str),
 }
 
@@ -198,6 +200,10 @@ impl SentFolder for Copies {
         Box::pin(std::future::ready(Ok(held)))
     }
 
+    fn may_go<'a>(&'a self, _key: &'a PushKey) -> BoxFuture<'a, bool> {
+        Box::pin(std::future::ready(true))
+    }
+
     fn keep<'a>(&'a self, _mailbox: &'a Mailbox, mails: &'a [Vec<u8>]) -> BoxFuture<'a, ()> {
         assert!(mails.is_empty(), "nobody asked for copies");
         Box::pin(std::future::ready(()))
@@ -233,6 +239,13 @@ impl Visit {
     async fn say(&self, line: &mut BufReader<Box<dyn Line>>, at: At, said: &str) -> std::io::Result<bool> {
         let act = self.state.lock().unwrap().act(at);
         match act {
+            Some(Act::Hold) => {
+                self.state.lock().unwrap().script.push_back((at, Act::Hold));
+                while self.state.lock().unwrap().script.iter().any(|(held, _)| *held == at) {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                line.write_all(format!("{said}\r\n").as_bytes()).await?;
+            }
             None => line.write_all(format!("{said}\r\n").as_bytes()).await?,
             Some(Act::Say(other)) => line.write_all(format!("{other}\r\n").as_bytes()).await?,
             Some(Act::Drop | Act::KeepAndDrop) => return Ok(false),
