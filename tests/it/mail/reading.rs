@@ -114,13 +114,13 @@ async fn answers_reach_their_contacts_and_nothing_counts_twice() {
             .fetch_all(office.db.pool())
             .await
             .unwrap();
-    office.run(&["feedback"]).await.ended(0);
+    let read = office.run(&["feedback"]).await.ended(0);
     let after: Vec<i64> =
         sqlx::query_scalar("select uid_validity from outreach.mailbox_folders order by mailbox, folder")
             .fetch_all(office.db.pool())
             .await
             .unwrap();
-    assert_ne!(before, after, "the folder was made anew");
+    assert_ne!(before, after, "the folder was made anew: {read:?}");
     assert_eq!(office.contacts().await, AFTER);
     assert_eq!(office.count("outreach.replies").await, mails);
     office.run(&["audit"]).await.ended(0);

@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -178,6 +179,13 @@ impl MailServers {
             }
             std::thread::sleep(std::time::Duration::from_millis(300));
         }
+        // Left alone it takes the second of its start, which may be the one that it had.
+        let later =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 1000;
+        let list = folder.join("dovecot-uidlist");
+        fs::write(&list, format!("3 V{later} N1\n")).unwrap();
+        let owner = fs::metadata(&folder).unwrap();
+        std::os::unix::fs::chown(&list, Some(owner.uid()), Some(owner.gid())).unwrap();
     }
 
     /// The raw mails of a folder, oldest first as far as file names tell.
