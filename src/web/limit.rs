@@ -65,6 +65,16 @@ pub(super) async fn hold(
     request: Request,
     next: Next,
 ) -> Response {
+    held(&limiter, peer, request, next).await
+}
+
+/// The same, for a side that lets some requests past.
+pub(super) async fn held(
+    limiter: &Limiter,
+    peer: std::net::SocketAddr,
+    request: Request,
+    next: Next,
+) -> Response {
     match limiter.take(peer.ip(), Instant::now()) {
         Ok(()) => next.run(request).await,
         Err(wait) => {
