@@ -7,6 +7,7 @@ mod board;
 mod feeds;
 mod files;
 mod look;
+mod notify;
 mod paid;
 mod service;
 mod wake;
@@ -187,8 +188,13 @@ impl Daemon<'_> {
                     tidy_at = Instant::now() + TIDY_EVERY;
                 }
                 let sign = self.sign(&files.declared, &started, started_at);
+                let manifest = files.declared.manifest.clone();
                 running.push(Box::pin(async move {
-                    Done::Reported(report(self.store, self.clock, sign, tidies).await)
+                    let reported = report(self.store, self.clock, sign, tidies).await;
+                    if reported.is_ok() {
+                        notify::tell(self.store, self.clock, &self.root, &manifest).await;
+                    }
+                    Done::Reported(reported)
                 }));
             }
         };

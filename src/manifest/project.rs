@@ -45,6 +45,7 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     if let Some(raw) = raw.daemon {
         project.daemon = daemon(findings, &raw);
     }
+    project.notify = http::notify(findings, raw.notify.as_deref().unwrap_or_default());
     project.enrichment = raw.enrichment.and_then(|raw| enrichment::check(findings, &raw));
     project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
     project.http = raw.http.and_then(|raw| http::check(findings, &raw));

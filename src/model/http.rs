@@ -1,9 +1,12 @@
 //! Where the daemon answers HTTP, and to whom.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::secret::SecretRef;
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -38,8 +41,16 @@ pub struct AccessToken {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PublicSettings {
     pub listen: SocketAddr,
-    /// Requests a minute from one address.
+    /// Requests a minute from one address that may be refused before it has to wait.
     pub per_minute: u32,
+}
+
+/// Who is told of conditions, by a webhook as Slack takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeTarget {
+    pub slack: SecretRef,
+    /// A condition is told of when it has held, or not held, for so long.
+    pub after: Duration,
 }
 
 /// The operators' side.

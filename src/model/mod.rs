@@ -47,7 +47,7 @@ pub use duration::{Span, SpanUnit};
 pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_special_domain, web_domain};
 pub use health::Health;
 pub use holes::fill_holes;
-pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
+pub use http::{AccessToken, HttpSettings, NoticeTarget, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
     Unsubscribe,

@@ -11,7 +11,7 @@ use super::campaign::{Campaign, Safety};
 use super::draft::DraftingSettings;
 use super::duration::Span;
 use super::enrichment::EnrichmentSettings;
-use super::http::HttpSettings;
+use super::http::{HttpSettings, NoticeTarget};
 use super::mail::{Mailbox, ReplySettings, SmtpSettings};
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
@@ -146,6 +146,8 @@ pub struct Project {
     pub drafting: Option<DraftingSettings>,
     /// Where the daemon answers HTTP; `None` is nowhere.
     pub http: Option<HttpSettings>,
+    /// Who is told of conditions.
+    pub notify: Vec<NoticeTarget>,
     /// How long a lease lasts without renewal: after a crash another process takes over this much later.
     pub lease: Duration,
 }
@@ -169,6 +171,7 @@ impl Default for Project {
             enrichment: None,
             drafting: None,
             http: None,
+            notify: Vec::new(),
             lease: Duration::from_secs(10),
         }
     }

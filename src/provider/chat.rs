@@ -6,13 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
+use super::last_look::{HELD_BACK, LastLook};
 use super::{CallError, Pace, ProviderError, resolve_secret};
-use crate::model::{Clock, DraftingSettings, printable};
+use crate::model::{Clock, DraftingSettings, Term, printable};
 
 /// A field is a paragraph; this is a book.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -29,6 +31,7 @@ pub struct Chat<'c> {
     key: Option<SecretString>,
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
+    look: LastLook,
 }
 
 /// What a model said.
@@ -40,12 +43,13 @@ pub struct Completion {
 }
 
 impl<'c> Chat<'c> {
-    /// Opens the declared endpoint. `root` is the project folder.
+    /// Opens the declared endpoint. `root` is the project folder; nothing is asked after `until`.
     pub fn open(
         settings: &DraftingSettings,
         root: &Path,
         clock: &'c dyn Clock,
         pace: Box<dyn Pace + 'c>,
+        until: Option<Term>,
     ) -> Result<Self, ProviderError> {
         let base = resolve_secret::text(&settings.url)?;
         let mut url = super::webhook::check_url(&base).map_err(|_| ProviderError::Url)?;
@@ -62,7 +66,7 @@ impl<'c> Chat<'c> {
             .redirect(Policy::none())
             .build()
             .map_err(|error| ProviderError::Client(error.without_url()))?;
-        Ok(Self { http, url, key, clock, pace })
+        Ok(Self { http, url, key, clock, pace, look: LastLook::new(until) })
     }
 
     /// Asks once. An error other than doubt was surely not paid for.
@@ -84,12 +88,17 @@ impl<'c> Chat<'c> {
 
     async fn once(&self, request: &Value, id: &str) -> Result<Completion, CallError> {
         // Where the endpoint honours it, a second delivery is the first one.
-        let mut call = self.http.post(self.url.clone()).header("Idempotency-Key", id).json(request);
+        let look = self.look.for_call();
+        let call = self.http.post(self.url.clone()).header("Idempotency-Key", id);
+        let call = call.header(CONTENT_TYPE, "application/json");
+        let mut call = look.body(call, request.to_string().into_bytes());
         if let Some(key) = &self.key {
             call = call.bearer_auth(key.expose_secret());
         }
         match call.send().await {
             Ok(response) => self.read(response).await,
+            // Another process has taken over, and asks for itself.
+            Err(_) if look.held_back() => Err(CallError::Later { after: None, reason: HELD_BACK.to_owned() }),
             Err(error) if error.is_connect() => {
                 Err(CallError::Later { after: None, reason: "could not connect to the endpoint".to_owned() })
             }

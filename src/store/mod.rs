@@ -29,6 +29,7 @@ mod leases;
 pub mod mailboxes;
 pub mod mails;
 pub mod migrate;
+pub mod notices;
 pub mod pauses;
 pub mod pushes;
 pub mod rates;

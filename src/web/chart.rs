@@ -63,8 +63,10 @@ pub(super) fn engagement(totals: &[Total]) -> String {
     let step = step(totals.len());
     for (index, total) in totals.iter().enumerate() {
         if (totals.len() - 1 - index).is_multiple_of(7) {
-            let x = LEFT + step * (index as f64 + 0.5);
-            label(&mut svg, x, height - 6.0, "middle", &total.day.format("%-d %b").to_string());
+            let last = index + 1 == totals.len();
+            let x = if last { WIDTH } else { LEFT + step * (index as f64 + 0.5) };
+            let anchor = if last { "end" } else { "middle" };
+            label(&mut svg, x, height - 6.0, anchor, &total.day.format("%-d %b").to_string());
         }
     }
     svg.push_str("</svg>");
@@ -157,13 +159,13 @@ fn panel(svg: &mut String, totals: &[Total], top: f64, series: &[usize]) {
 
 /// How far people have come: each bar as long as its share of the first.
 pub(super) fn funnel(sums: [i64; 5]) -> String {
-    let (tall, gap, left) = (22.0, 8.0, 110.0);
+    let (tall, gap, left) = (22.0, 8.0, 132.0);
     let height = (tall + gap) * 5.0;
     let mut svg = open(height, "How many were queued, sent to, and what came back");
     let most = sums.into_iter().max().unwrap_or(0).max(1);
     for (index, (name, sum)) in SERIES.into_iter().zip(sums).enumerate() {
         let y = (tall + gap) * index as f64;
-        let long = (WIDTH - left - 90.0) * sum as f64 / most as f64;
+        let long = (WIDTH - left - 130.0) * sum as f64 / most as f64;
         label(&mut svg, left - 10.0, y + 15.5, "end", name);
         let _ = write!(
             svg,

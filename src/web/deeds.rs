@@ -10,7 +10,7 @@ use super::access::Visitor;
 use super::fault::Fault;
 use super::read::Now;
 use crate::model::{Clock as _, PushKey, is_address, normalize_address};
-use crate::reconcile::settle_by_hand;
+use crate::reconcile::{inbox, settle_by_hand};
 use crate::store::events::{self, ByHand};
 use crate::store::{approvals, campaigns, contacts, pauses, suppressions};
 
@@ -48,6 +48,47 @@ pub(super) struct Approve {
 pub(super) struct Resolve {
     /// True: the provider has it. False: it has it not, and it is handed over again.
     pub arrived: bool,
+}
+
+/// Say what a mail is; this wins over every rule.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Correct {
+    pub kind: Kind,
+}
+
+/// What a mail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Reply,
+    InfoRequest,
+    Unsubscribe,
+    Complaint,
+    AutoReply,
+    Bounce,
+    Other,
+    /// What the rules say: takes an earlier word back.
+    AsRead,
+}
+
+impl Kind {
+    /// Each with its words.
+    pub(super) const ALL: [(Self, &'static str, &'static str); 8] = [
+        (Self::Reply, "reply", "an answer of a person"),
+        (Self::InfoRequest, "info_request", "a question: wants to know more"),
+        (Self::Unsubscribe, "unsubscribe", "a stop: no more mails"),
+        (Self::Complaint, "complaint", "a complaint"),
+        (Self::AutoReply, "auto_reply", "automatic: away, or left"),
+        (Self::Bounce, "bounce", "a bounce: did not arrive"),
+        (Self::Other, "other", "none of these"),
+        (Self::AsRead, "as_read", "as the rules say"),
+    ];
+
+    fn word(self) -> Option<&'static str> {
+        let found = Self::ALL.into_iter().find(|(kind, ..)| *kind == self);
+        found.map(|(_, word, _)| word).filter(|word| *word != "as_read")
+    }
 }
 
 /// Never write to an address or a domain again.
@@ -184,6 +225,18 @@ pub(super) async fn resolve(
     let detail = json!({ "push": key.to_string(), "arrived": deed.arrived });
     events::note(&shared.store, "resolved", &subject, by(shared, visitor), detail).await?;
     Ok(Done { changed: true })
+}
+
+pub(super) async fn correct(
+    shared: &Shared,
+    visitor: &Visitor,
+    id: Uuid,
+    deed: &Correct,
+) -> Result<Done, Fault> {
+    let now = Now::of(shared).await?;
+    let context = shared.context(&now.manifest);
+    let done = inbox::correct(&context, id, deed.kind.word(), by(shared, visitor)).await?;
+    done.map(|_| Done { changed: true }).ok_or(Fault::Unknown("mail"))
 }
 
 pub(super) async fn suppress(shared: &Shared, visitor: &Visitor, deed: &Suppress) -> Result<Done, Fault> {

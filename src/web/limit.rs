@@ -1,4 +1,4 @@
-//! How often one address may ask. Kept in memory, bounded; each process counts for itself.
+//! How often one address may be refused. Kept in memory, bounded; each process counts for itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// Addresses that are remembered; who comes when there are more waits until one is forgotten.
+/// Addresses that are remembered.
 const MOST: usize = 20_000;
 
 /// The generic cell rate algorithm: of each address only the instant from which it is within its rate.
@@ -28,22 +28,27 @@ impl Limiter {
         Self { interval, burst: interval * (requests / 4).max(1), next: Mutex::default() }
     }
 
-    /// Whether this one is within the rate; else how long to wait.
-    fn take(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Whether an address is within its rate; else how long to wait.
+    fn check(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        match next.get(&network(from)) {
+            Some(at) if *at > now + self.burst => Err(at.saturating_duration_since(now + self.burst)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts one. With too many addresses at once the others are not counted, rather than turned away.
+    fn count(&self, from: IpAddr, now: Instant) {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let from = network(from);
         if next.len() >= MOST && !next.contains_key(&from) {
             next.retain(|_, at| *at > now);
             if next.len() >= MOST {
-                return Err(self.interval);
+                return;
             }
         }
         let at = next.get(&from).copied().unwrap_or(now).max(now);
-        if at > now + self.burst {
-            return Err(at.saturating_duration_since(now + self.burst));
-        }
         next.insert(from, at + self.interval);
-        Ok(())
     }
 }
 
@@ -58,7 +63,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Middleware: 429 with `Retry-After` for whoever asks too often.
+/// Middleware: 429 with `Retry-After` for whoever was refused too often. What is signed by a provider or stands in a mail
+/// of ours is never slowed: a large mail service unsubscribes for many from one address.
 pub(super) async fn hold(
     State(limiter): State<std::sync::Arc<Limiter>>,
     ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
@@ -75,8 +81,14 @@ pub(super) async fn held(
     request: Request,
     next: Next,
 ) -> Response {
-    match limiter.take(peer.ip(), Instant::now()) {
-        Ok(()) => next.run(request).await,
+    match limiter.check(peer.ip(), Instant::now()) {
+        Ok(()) => {
+            let response = next.run(request).await;
+            if response.status().is_client_error() {
+                limiter.count(peer.ip(), Instant::now());
+            }
+            response
+        }
         Err(wait) => {
             let wait = wait.as_secs() + 1;
             (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], "too many requests\n")
@@ -94,20 +106,27 @@ mod tests {
         let limiter = Limiter::per_minute(60);
         let now = Instant::now();
         let one: IpAddr = "192.0.2.1".parse().unwrap();
-        let within = (0..100).take_while(|_| limiter.take(one, now).is_ok()).count();
+        let take = |from: IpAddr, at: Instant| {
+            let checked = limiter.check(from, at);
+            if checked.is_ok() {
+                limiter.count(from, at);
+            }
+            checked
+        };
+        let within = (0..100).take_while(|_| take(one, now).is_ok()).count();
         assert_eq!(within, 16, "a quarter of a minute's, and one");
-        assert!(limiter.take("192.0.2.2".parse().unwrap(), now).is_ok());
-        assert!(limiter.take("::ffff:192.0.2.1".parse().unwrap(), now).is_err(), "the same address");
-        assert!(limiter.take(one, now + Duration::from_secs(1)).is_ok());
-        let wait = limiter.take(one, now + Duration::from_secs(1)).unwrap_err();
+        assert!(take("192.0.2.2".parse().unwrap(), now).is_ok());
+        assert!(take("::ffff:192.0.2.1".parse().unwrap(), now).is_err(), "the same address");
+        assert!(take(one, now + Duration::from_secs(1)).is_ok());
+        let wait = take(one, now + Duration::from_secs(1)).unwrap_err();
         assert!(wait <= Duration::from_secs(1));
         let in_network = |n: u32| format!("2001:db8::{n:x}").parse().unwrap();
-        let within = (0..100).take_while(|n| limiter.take(in_network(*n), now).is_ok()).count();
+        let within = (0..100).take_while(|n| take(in_network(*n), now).is_ok()).count();
         assert_eq!(within, 16, "one network, one rate");
         for n in 0..MOST as u32 * 2 {
-            let _ = limiter.take(IpAddr::V4(n.into()), now);
+            let _ = take(IpAddr::V4(n.into()), now);
         }
         assert!(limiter.next.lock().unwrap().len() <= MOST);
-        assert!(limiter.take(one, now + Duration::from_mins(2)).is_ok(), "the past is forgotten");
+        assert!(take(one, now + Duration::from_mins(2)).is_ok(), "the past is forgotten");
     }
 }

@@ -63,6 +63,7 @@ struct Shared {
     health: Health,
     outlooks: Outlooks,
     live: Live,
+    past: read::Past,
 }
 
 impl Shared {
@@ -103,7 +104,8 @@ impl Web {
         let per_minute = public.map_or(PUBLIC_PER_MINUTE, |public| public.per_minute);
         let files = Files::new(root, manifest);
         let (outlooks, live) = (Outlooks::default(), Live::default());
-        let shared = Shared { store, clock, files, holder, health, outlooks, live };
+        let shared =
+            Shared { store, clock, files, holder, health, outlooks, live, past: read::Past::default() };
         Self { shared: Arc::new(shared), per_minute }
     }
 
@@ -125,6 +127,7 @@ impl Web {
             ended = axum::serve(operators, inside) => ended,
             ended = exposed => ended,
             () = self.shared.live.watch(&self.shared.store) => Ok(()),
+            () = read::keep_counting(&self.shared) => Ok(()),
         }
     }
 }

@@ -172,7 +172,8 @@ async fn while_held(context: &Context<'_>, order: &Order<'_>, lease: &Lease) -> 
         drafts::give_up_lost(store, lease, SERVICE, most, now).await?;
     }
     let pace = SharedPace { store, clock, account: SERVICE, per_minute: settings.per_minute };
-    let chat = Chat::open(settings, context.root, clock, Box::new(pace)).map_err(DraftError::Endpoint)?;
+    let chat = Chat::open(settings, context.root, clock, Box::new(pace), Some(lease.term()))
+        .map_err(DraftError::Endpoint)?;
     let day = now.with_timezone(&context.manifest.project.defaults.timezone).date_naive();
     let per_day = Decimal::from(settings.max_calls_per_day);
     let purse = Purse { service: SERVICE, run: Uuid::new_v4(), day, per_day };

@@ -84,6 +84,8 @@ impl Run<'_> {
     pub(super) async fn finish_jobs(&mut self) -> Result<Flow, EnrichError> {
         let mut resumed = Vec::new();
         loop {
+            // A process that was frozen in the middle of recording one may have gone on since.
+            enrichment::take_over_jobs(self.store, self.lease, SERVICE).await?;
             let jobs = enrichment::open_jobs(self.store, SERVICE).await?;
             let Some(next) = jobs.iter().map(|job| job.ask_at.unwrap_or(job.submitted_at)).min() else {
                 return Ok(Flow::GoOn);

@@ -167,8 +167,8 @@ async fn while_held(context: &Context<'_>, order: &Order<'_>, lease: &Lease) -> 
         enrichment::give_up_lost(store, lease, SERVICE, most, now).await?;
     }
     let pace = SharedPace { store, clock, account: SERVICE, per_minute: settings.per_minute };
-    let service =
-        LeadMagic::open(settings, context.root, clock, Box::new(pace)).map_err(EnrichError::Service)?;
+    let service = LeadMagic::open(settings, context.root, clock, Box::new(pace), Some(lease.term()))
+        .map_err(EnrichError::Service)?;
     let purse = context.purse();
     let most = order.max_credits.unwrap_or(settings.max_credits_per_run);
     spending::begin(store, &purse, order.trigger, Some(most), now).await?;

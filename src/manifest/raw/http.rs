@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::manifest::schema;
 use crate::model::Role;
 
 /// Where the daemon answers HTTP: dashboard, API, metrics, health.
@@ -21,6 +22,20 @@ pub(in crate::manifest) struct RawHttp {
     pub tokens: Option<Vec<RawToken>>,
     /// A listener of its own for what strangers may reach: signed webhooks and unsubscribe links.
     pub public: Option<RawPublic>,
+}
+
+/// Tells people of conditions: blocked, degraded, and over again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["slack"]))]
+pub(in crate::manifest) struct RawNotify {
+    /// A reference to the URL of an incoming webhook as Slack, Mattermost and others take it: `${NAME}` or
+    /// `file:/run/secrets/x`.
+    #[schemars(schema_with = "schema::secret")]
+    pub slack: Option<String>,
+    /// A condition is told of when it has held, or not held, for so long. `1m` unless given.
+    #[schemars(schema_with = "schema::seconds")]
+    pub after: Option<String>,
 }
 
 /// Somebody who may come in. `outreachd token` makes one.
@@ -45,7 +60,8 @@ pub(in crate::manifest) struct RawPublic {
     /// Address and port.
     #[schemars(extend("examples" = ["0.0.0.0:8467"]))]
     pub listen: Option<String>,
-    /// Requests a minute from one address. 120 unless given.
+    /// Requests a minute from one address that may be refused (forged, unknown) before it has to wait. 120 unless
+    /// given. What is genuine never waits.
     #[schemars(range(min = 1, max = 60_000))]
     pub per_minute: Option<u32>,
 }

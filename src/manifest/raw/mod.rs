@@ -17,7 +17,7 @@ pub(super) use campaign::{
 };
 pub(super) use drafting::{RawDraft, RawDrafting};
 pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
-pub(super) use http::{RawHttp, RawToken};
+pub(super) use http::{RawHttp, RawNotify, RawToken};
 pub(super) use mail::{
     RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
 };

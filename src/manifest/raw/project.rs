@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{RawHttp, RawMailbox, RawReplies};
+use super::{RawHttp, RawMailbox, RawNotify, RawReplies};
 use crate::manifest::schema;
 use crate::model::OtherCampaigns;
 
@@ -31,6 +31,9 @@ pub(in crate::manifest) struct RawProject {
     pub daemon: Option<RawDaemon>,
     /// Where the daemon answers HTTP. Without it, nowhere.
     pub http: Option<RawHttp>,
+    /// Who is told when a campaign is blocked or degraded, and when that is over.
+    #[schemars(length(max = 20))]
+    pub notify: Option<Vec<RawNotify>>,
     /// What contacts are looked up with. Without it nothing is.
     pub enrichment: Option<super::RawEnrichment>,
     /// The endpoint that drafts fields. Without it nothing is drafted.

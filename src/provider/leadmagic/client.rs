@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Method, Response, StatusCode, Url};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::wire;
 use crate::model::Clock;
+use crate::provider::last_look::{HELD_BACK, LastLook};
 use crate::provider::{CallError, Pace, ProviderError};
 
 /// A page of results with every field of a company stays far below.
@@ -34,6 +35,7 @@ pub(super) struct Client<'c> {
     clock: &'c dyn Clock,
     pace: Box<dyn Pace + 'c>,
     timeout: Duration,
+    look: LastLook,
 }
 
 impl<'c> Client<'c> {
@@ -43,6 +45,7 @@ impl<'c> Client<'c> {
         timeout: Duration,
         clock: &'c dyn Clock,
         pace: Box<dyn Pace + 'c>,
+        look: LastLook,
     ) -> Result<Self, ProviderError> {
         let base = super::super::webhook::check_url(url).map_err(|_| ProviderError::Url)?;
         // A second installation fails and changes nothing: one process, one provider.
@@ -54,7 +57,7 @@ impl<'c> Client<'c> {
             .redirect(Policy::none())
             .build()
             .map_err(|error| ProviderError::Client(error.without_url()))?;
-        Ok(Self { http, base, key, clock, pace, timeout })
+        Ok(Self { http, base, key, clock, pace, timeout, look })
     }
 
     pub(super) fn timeout(&self) -> Duration {
@@ -116,11 +119,15 @@ impl<'c> Client<'c> {
         }
         let mut request =
             self.http.request(method.clone(), url).header("X-API-Key", self.key.expose_secret());
+        let look = self.look.for_call();
         if let Some(body) = body {
-            request = request.json(body);
+            let request_of = request.header(CONTENT_TYPE, "application/json");
+            request = look.body(request_of, body.to_string().into_bytes());
         }
         match request.send().await {
             Ok(response) => self.read(response).await,
+            // Another process has taken over, and asks for itself.
+            Err(_) if look.held_back() => Err(CallError::Later { after: None, reason: HELD_BACK.to_owned() }),
             Err(error) if error.is_connect() => {
                 Err(CallError::Later { after: None, reason: "could not connect to LeadMagic".to_owned() })
             }

@@ -24,8 +24,9 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use super::last_look::LastLook;
 use super::{CallError, Pace, ProviderError, resolve_secret};
-use crate::model::{Clock, EnrichStep, EnrichmentSettings};
+use crate::model::{Clock, EnrichStep, EnrichmentSettings, Term};
 use client::Client;
 
 pub use wire::{CompanyFacts, JobSeen, JobStatus, Row, Said};
@@ -59,12 +60,13 @@ const fn product(step: EnrichStep) -> &'static str {
 }
 
 impl<'c> LeadMagic<'c> {
-    /// Opens the declared account. `root` is the project folder.
+    /// Opens the declared account. `root` is the project folder; nothing that costs is asked after `until`.
     pub fn open(
         settings: &EnrichmentSettings,
         root: &Path,
         clock: &'c dyn Clock,
         pace: Box<dyn Pace + 'c>,
+        until: Option<Term>,
     ) -> Result<Self, ProviderError> {
         let client = Client::new(
             &resolve_secret::text(&settings.url)?,
@@ -72,6 +74,7 @@ impl<'c> LeadMagic<'c> {
             settings.timeout,
             clock,
             pace,
+            LastLook::new(until),
         )?;
         Ok(Self { client })
     }

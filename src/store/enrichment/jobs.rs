@@ -97,6 +97,9 @@ pub async fn job_running(
     sql::query(
         "update outreach.enrichment_jobs j set state = 'running', remote_id = $2, ask_at = $3
          where j.id = $1 and j.finished_at is null and j.token = $4
+           and exists (
+               select from outreach.leases where name = $5 and token = $4 and until > clock_timestamp()
+           )
            and not exists (
                select from outreach.enrichment_jobs o
                where o.service = j.service and o.remote_id = $2 and o.id <> j.id
@@ -106,6 +109,7 @@ pub async fn job_running(
     .bind(remote_id)
     .bind(ask_at)
     .bind(lease.token)
+    .bind(&lease.name)
     .execute(store)
     .await
     .map(|done| done.rows_affected() == 1)
@@ -134,13 +138,17 @@ pub async fn close_job(
 ) -> Result<(), StoreError> {
     sql::query(
         "update outreach.enrichment_jobs set state = $2, message = $3, finished_at = $4
-         where id = $1 and token = $5 and finished_at is null",
+         where id = $1 and token = $5 and finished_at is null
+           and exists (
+               select from outreach.leases where name = $6 and token = $5 and until > clock_timestamp()
+           )",
     )
     .bind(job)
     .bind(state.as_str())
     .bind(message)
     .bind(now)
     .bind(lease.token)
+    .bind(&lease.name)
     .execute(store)
     .await
     .map(|_| ())

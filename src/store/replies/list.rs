@@ -1,6 +1,7 @@
 //! Mails that were read, for people and for new rules.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -8,7 +9,7 @@ use crate::reply;
 use crate::store::{Store, StoreError, sql};
 
 /// One mail in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, sqlx::FromRow)]
 pub struct Listed {
     pub id: Uuid,
     pub received_at: DateTime<Utc>,
@@ -100,6 +101,32 @@ pub async fn list(store: &Store, undecided: bool, limit: i64) -> Result<Vec<List
     .await
     .map_err(StoreError::on("list the mails that were read"))?;
     let named = |Headed { listed, head }| Listed { from: head.and_then(|head| from(&head)), ..listed };
+    Ok(rows.into_iter().map(named).collect())
+}
+
+/// Mails that wait for a person's word, newest first, each as it is kept.
+pub async fn undecided(store: &Store, limit: i64) -> Result<Vec<(Listed, Vec<u8>)>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        #[sqlx(flatten)]
+        listed: Listed,
+        raw: Vec<u8>,
+    }
+    let rows: Vec<Row> = sql::query_as(concat!(
+        "select id, received_at, mailbox, kind, rule, evidence, confidence, corrected_by, employee_id,
+             campaign_number, email, matched_by, raw
+         from outreach.replies
+         where ",
+        waits!(),
+        "
+         order by received_at desc, id
+         limit $1",
+    ))
+    .bind(limit)
+    .fetch_all(store)
+    .await
+    .map_err(StoreError::on("list the mails that wait for a person"))?;
+    let named = |Row { listed, raw }| (Listed { from: from(&raw), ..listed }, raw);
     Ok(rows.into_iter().map(named).collect())
 }
 

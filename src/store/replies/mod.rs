@@ -25,7 +25,7 @@ use super::{Store, StoreError, sql};
 use crate::model::{PushKey, printable};
 
 pub use decide::{Reread, correct, release, reread};
-pub use list::{Listed, Shown, Stored, list, page, show, stored};
+pub use list::{Listed, Shown, Stored, list, page, show, stored, undecided};
 
 /// Something in a mail that may name the one it answers. The earlier ones count first.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::access::Visitor;
-use super::deeds::{self, Approve, Done, Pause, Resolve, Resume, Suppress};
+use super::deeds::{self, Approve, Correct, Done, Pause, Resolve, Resume, Suppress};
 use super::fault::{ApiFault, Fault};
 use super::read::{
-    self, CampaignView, ContactView, DiagnosticsView, DoubtsView, EventsView, ForecastView, Found,
-    HistoryView, Overview, PlanView, ProvidersView,
+    self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, EventsView, ForecastView,
+    Found, HistoryView, Overview, PlanView, ProvidersView,
 };
 use super::{Shared, read::Now};
 use crate::model::PushKey;
@@ -111,6 +111,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/contacts/{employee_id}/verdicts", get(verdicts))
         .route("/api/v1/pushes/in-doubt", get(doubts))
         .route("/api/v1/pushes/{key}/resolve", post(resolve))
+        .route("/api/v1/replies", get(replies))
+        .route("/api/v1/replies/{id}/correct", post(correct))
         .route("/api/v1/suppressions", post(suppress))
         .route("/api/v1/providers", get(providers))
         .route("/api/v1/diagnostics", get(diagnostics))
@@ -211,6 +213,19 @@ async fn resolve(
 ) -> Answer<Done> {
     let key: PushKey = key.parse().map_err(|_| Fault::Unknown("push"))?;
     Ok(Json(deeds::resolve(&shared, &visitor, key, &deed).await?))
+}
+
+async fn replies(State(shared): State<Arc<Shared>>) -> Answer<AnswersView> {
+    Ok(Json(read::answers(&shared).await?))
+}
+
+async fn correct(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<Uuid>,
+    Body(deed): Body<Correct>,
+) -> Answer<Done> {
+    Ok(Json(deeds::correct(&shared, &visitor, id, &deed).await?))
 }
 
 async fn suppress(

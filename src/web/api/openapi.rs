@@ -6,9 +6,9 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Approve, CampaignView, ContactView, DiagnosticsView, Done, DoubtsView, EventsView, Find, ForecastView,
-    FoundList, HistoryView, Look, Me, Overview, Page, Pause, PlanView, ProvidersView, Resolve, Resume,
-    Suppress, Verdicts,
+    AnswersView, Approve, CampaignView, ContactView, Correct, DiagnosticsView, Done, DoubtsView, EventsView,
+    Find, ForecastView, FoundList, HistoryView, Look, Me, Overview, Page, Pause, PlanView, ProvidersView,
+    Resolve, Resume, Suppress, Verdicts,
 };
 
 /// Collects operations; types that they name become components.
@@ -20,7 +20,8 @@ struct Document {
 }
 
 /// What a path's place holds.
-const PLACES: [(&str, &str, &str); 3] = [
+const PLACES: [(&str, &str, &str); 4] = [
+    ("id", "The mail's id.", r#"{"type":"string","format":"uuid"}"#),
     ("number", "The campaign's number.", r#"{"type":"integer","format":"int32"}"#),
     ("employee_id", "The contact's id.", r#"{"type":"string","format":"uuid"}"#),
     ("key", "The push's key, `campaign:employee:ordinal`.", r#"{"type":"string"}"#),
@@ -57,6 +58,8 @@ pub fn openapi() -> Value {
         "Pushes of which nobody knows whether they arrived.",
     );
     api.post::<Resolve>("/api/v1/pushes/{key}/resolve", "Say whether a push in doubt arrived.");
+    api.get::<AnswersView, ()>("/api/v1/replies", "Mails that wait for a person's word.");
+    api.post::<Correct>("/api/v1/replies/{id}/correct", "Say what a mail is.");
     api.post::<Suppress>("/api/v1/suppressions", "Never write to an address or domain again.");
     api.get::<ProvidersView, ()>("/api/v1/providers", "Providers, mailboxes and daemons.");
     api.get::<DiagnosticsView, ()>("/api/v1/diagnostics", "What is wrong in the declared files.");

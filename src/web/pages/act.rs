@@ -13,7 +13,7 @@ use super::show;
 use crate::model::PushKey;
 use crate::web::Shared;
 use crate::web::access::{Visitor, same};
-use crate::web::deeds::{self, Approve, Done, Pause, Reason, Resolve, Resume, Suppress};
+use crate::web::deeds::{self, Approve, Correct, Done, Kind, Pause, Reason, Resolve, Resume, Suppress};
 use crate::web::fault::{Fault, PageFault};
 use crate::web::read;
 
@@ -90,6 +90,20 @@ pub(super) async fn resolve(
     };
     let done = deeds::resolve(&shared, &visitor, key, &Resolve { arrived }).await?;
     Ok(back("/doubts", &done, "settled"))
+}
+
+pub(super) async fn correct(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<Uuid>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let said = form.text("kind").unwrap_or_default();
+    let known = Kind::ALL.into_iter().find(|(_, word, _)| *word == said);
+    let (kind, ..) = known.ok_or_else(|| Fault::Unfit("say what it is".to_owned()))?;
+    let done = deeds::correct(&shared, &visitor, id, &Correct { kind }).await?;
+    Ok(back("/replies", &done, "decided"))
 }
 
 pub(super) async fn suppress(

@@ -28,9 +28,10 @@ pub(super) struct Frame {
     live: bool,
 }
 
-const PAGES: [(&str, &str); 6] = [
+const PAGES: [(&str, &str); 7] = [
     ("/", "Overview"),
     ("/contacts", "Contacts"),
+    ("/replies", "Answers"),
     ("/doubts", "In doubt"),
     ("/providers", "Providers"),
     ("/files", "Files"),
@@ -65,6 +66,8 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/contacts/{employee_id}", get(show::contact))
         .route("/contacts/{employee_id}/verdicts", get(show::verdicts))
         .route("/contacts/{employee_id}/suppress", post(act::suppress))
+        .route("/replies", get(show::replies))
+        .route("/replies/{id}", post(act::correct))
         .route("/doubts", get(show::doubts))
         .route("/doubts/{key}", post(act::resolve))
         .route("/providers", get(show::providers))

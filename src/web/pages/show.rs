@@ -21,11 +21,11 @@ use crate::reconcile::Explanation;
 use crate::web::Shared;
 use crate::web::access::Visitor;
 use crate::web::chart::{self, SERIES, Total};
-use crate::web::deeds::Reason;
+use crate::web::deeds::{Kind, Reason};
 use crate::web::fault::PageFault;
 use crate::web::read::{
-    self, CampaignView, ContactView, DiagnosticsView, DoubtsView, ForecastView, Found, Overview, PlanView,
-    Problem, ProvidersView,
+    self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, ForecastView, Found, Overview,
+    PlanView, Problem, ProvidersView,
 };
 
 type Answer = Result<Response, PageFault>;
@@ -48,6 +48,7 @@ impl After {
             "resumed" => "It goes on with the next pass.",
             "approved" => "Let through once: the next pass does it, if the plan is still this one.",
             "suppressed" => "Suppressed. Whoever has this address is withdrawn with the next pass.",
+            "decided" => "Decided. What the rules had made of it is taken back.",
             "settled" => "Settled.",
             "nothing" => "It was so already.",
             _ => return None,
@@ -131,7 +132,7 @@ pub(super) async fn campaign(
     Query(after): Query<After>,
 ) -> Answer {
     let view = read::campaign(&shared, number).await?;
-    let zone: Tz = view.line.timezone.parse().unwrap_or(Tz::UTC);
+    let zone = shared.files.declared().await.manifest.project.defaults.timezone;
     let totals = chart::totals(&view.days, None, view.as_of.with_timezone(&zone).date_naive(), DAYS);
     let t = Words { now: view.as_of };
     let written = match view.live.as_ref().map(|live| &live.written) {
@@ -274,6 +275,26 @@ pub(super) async fn verdicts(
     let template = VerdictsPart { t: Words { now: shared.clock.now() }, verdicts: &all };
     let frame = Frame { live: false, ..Frame::new("Where it stands", visitor, "") };
     Ok(part(&headers, frame, &format!("/contacts/{id}"), &template))
+}
+
+#[derive(Template)]
+#[template(path = "replies.html")]
+struct RepliesPage {
+    frame: Frame,
+    t: Words,
+    view: AnswersView,
+    kinds: [(&'static str, &'static str); 8],
+}
+
+pub(super) async fn replies(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Query(after): Query<After>,
+) -> Answer {
+    let view = read::answers(&shared).await?;
+    let frame = Frame { done: after.words(), ..Frame::new("Answers to decide", visitor, "/replies") };
+    let kinds = Kind::ALL.map(|(_, word, words)| (word, words));
+    Ok(page(&RepliesPage { frame, t: Words { now: view.as_of }, view, kinds }))
 }
 
 #[derive(Template)]

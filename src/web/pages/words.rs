@@ -36,6 +36,11 @@ impl Words {
         at.format("%Y-%m-%d %H:%M UTC").to_string()
     }
 
+    /// The database's text of an instant, to the minute.
+    pub(super) fn minute(&self, at: &str) -> String {
+        at.chars().take(16).collect()
+    }
+
     pub(super) fn local(&self, at: &DateTime<Utc>, zone: &str) -> String {
         let zone: Tz = zone.parse().unwrap_or(Tz::UTC);
         at.with_timezone(&zone).format("%a %Y-%m-%d %H:%M %Z").to_string()

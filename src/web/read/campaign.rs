@@ -1,17 +1,18 @@
 //! One campaign: what is declared beside what is live, its limits today, its plan, forecast and passes.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::Now;
-use super::overview::{CampaignLine, DAYS, line};
+use super::days::days;
+use super::overview::{CampaignLine, line};
 use crate::model::CampaignPlan;
 use crate::reconcile::forecast::{Portion, forecast as play};
 use crate::reconcile::{Planner, ReconcileError};
 use crate::store::approvals::{self, Approval};
-use crate::store::engagement::{self, Day};
+use crate::store::engagement::Day;
 use crate::store::events::{self, Event};
 use crate::store::history::{self, Entry};
 use crate::store::{StoreError, campaigns, conditions, status};
@@ -92,8 +93,7 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         history::list(store, Some(number), PASSES),
         events::list(store, Some(&subject), EVENTS),
     )?;
-    let since = now.at - TimeDelta::days(DAYS - 1);
-    let days = engagement::daily(store, since, campaign.timezone.name()).await?;
+    let days = days(shared, now.at, now.manifest.project.defaults.timezone).await?;
     let day = handed.first.map_or(0, |first| campaign.days_between(first, now.at));
     let per_day = campaign.limits.on_day(day);
     let full = campaign.limits.ramp.and(campaign.limits.per_day);

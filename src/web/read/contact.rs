@@ -93,7 +93,8 @@ pub(in crate::web) struct Found {
 
 /// Contacts with that address or id.
 pub(in crate::web) async fn find(shared: &Shared, who: &str) -> Result<Vec<Found>, Fault> {
-    if who.trim().is_empty() {
+    // PostgreSQL knows no text with a zero in it.
+    if who.trim().is_empty() || who.contains('\0') {
         return Err(Fault::Unfit("whom? an address, or the contact's id".to_owned()));
     }
     let found = contacts::find(&shared.store, who.trim()).await?;

@@ -1,16 +1,20 @@
 //! What pages and the API show: read once, shown twice. Never writes.
 
+mod answers;
 mod campaign;
 mod contact;
+mod days;
 mod overview;
 mod trouble;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+pub(super) use answers::{AnswersView, answers};
 pub(super) use campaign::{
     CampaignView, ForecastView, HistoryView, PlanView, campaign, forecast, history, plan,
 };
 pub(super) use contact::{ContactView, Found, contact, find, verdicts};
+pub(super) use days::{Past, keep_counting};
 pub(super) use overview::{Overview, overview};
 pub(super) use trouble::{
     DiagnosticsView, DoubtsView, EventsView, Problem, ProvidersView, diagnostics, doubts, events, providers,

@@ -1,22 +1,21 @@
 //! All campaigns at a glance: condition, next ticks, what is in doubt or blocked, and what became of people.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::days::days;
 use super::{Now, SILENCE};
 use crate::model::{Campaign, Orphan, State};
 use crate::reconcile::in_rank;
 use crate::store::conditions::{self, Standing};
 use crate::store::daemons::{self, Daemon};
-use crate::store::engagement::{self, Day};
+use crate::store::engagement::Day;
 use crate::store::pauses::Pause;
 use crate::store::status::{self, CampaignStatus};
 use crate::store::{StoreError, campaigns};
 use crate::web::Shared;
 
-/// Days of the charts.
-pub(super) const DAYS: i64 = 30;
 /// Ticks shown of each campaign.
 const TICKS: usize = 3;
 
@@ -105,8 +104,7 @@ pub(in crate::web) async fn overview(shared: &Shared) -> Result<Overview, StoreE
     let now = Now::of(shared).await?;
     let store = &shared.store;
     let numbers: Vec<i32> = now.manifest.campaigns.iter().map(|campaign| campaign.number).collect();
-    let since = now.at - TimeDelta::days(DAYS - 1);
-    let zone = now.manifest.project.defaults.timezone.name();
+    let zone = now.manifest.project.defaults.timezone;
     let orphans = async {
         let mut connection = store.begin().await.map_err(StoreError::on("read the status"))?;
         campaigns::orphans(&mut connection, &numbers).await
@@ -114,7 +112,7 @@ pub(in crate::web) async fn overview(shared: &Shared) -> Result<Overview, StoreE
     let (figures, standing, days, daemons, orphaned) = tokio::try_join!(
         status::campaigns(store, &numbers),
         conditions::list(store),
-        engagement::daily(store, since, zone),
+        days(shared, now.at, zone),
         daemons::alive(store, now.at - SILENCE),
         orphans,
     )?;

@@ -148,3 +148,26 @@ async fn killed_at_any_point_a_single_question_is_bought_once_or_held() {
     assert!(spent <= used && used <= spent + held as f64 * 0.25, "{spent} {used} {held}");
     assert_eq!(story.enrich(&[], 0).await["lost"], json!(held));
 }
+
+/// Whoever wakes up after somebody else has taken over asks nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn frozen_past_its_lease_a_process_buys_nothing() {
+    let story = LeadMagic::new(0, Options { rows_per_second: 10_000, ..Options::default() }).await;
+    story.declare("bulk_from: 1, batch: 5");
+    let mut contacts = 0;
+    for wait in [60, 110, 160] {
+        story.add_contacts(contacts + 1, 20).await;
+        contacts += 20;
+        let frozen = story.start(&["enrich"]);
+        tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+        frozen.freeze();
+        // Frozen in the middle of a transaction it holds up whoever needs its rows, until it goes on.
+        tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+        let other = story.start(&["enrich"]);
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        frozen.thaw();
+        other.finish().await;
+        frozen.finish().await;
+    }
+    ends_exactly_right(&story, contacts).await;
+}

@@ -3,7 +3,9 @@
 mod access;
 mod api;
 mod deploy;
+mod notices;
 mod pages;
+mod size;
 
 use std::time::Duration;
 

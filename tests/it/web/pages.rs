@@ -139,3 +139,33 @@ async fn a_bad_file_is_shown_with_its_line_and_open_pages_hear_of_changes() {
     assert!(!heard.contains('@'));
     site.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_decided_by_a_person() {
+    let site = Site::start(false).await;
+    site.enrolled(3).await;
+    site.project
+        .db
+        .execute(&format!(
+            "insert into outreach.replies (id, dedupe, mailbox, folder, received_at, read_at, kind, rule, evidence, confidence,
+                 employee_id, campaign_number, ordinal, matched_by, email, raw)
+             values ('{FIRST}', 'x', 'alice', 'INBOX', now(), now(), 'reply', 'person', 'no rule fits', 'unsure',
+                 '{FIRST}', 1, 1, 'address', 'p1@c1.example',
+                 convert_to(E'From: p1@c1.example\\r\\nSubject: Re: x\\r\\n\\r\\nPlease <b>do not</b> write again.\\r\\n', 'UTF8'))"
+        ))
+        .await;
+    let page = site.page("/replies").await;
+    assert!(page.contains("write again") && !page.contains("<b>do not"), "{page}");
+    let action = format!("/replies/{FIRST}");
+    let (status, to) = site.form("/replies", &action, &[("kind", "unsubscribe")]).await;
+    assert_eq!((status, to.as_str()), (303, "/replies?done=decided"));
+    site.enrolled(2).await;
+    let flagged = "employees where reply_unsubscribe and work_email = 'p1@c1.example'";
+    assert_eq!(site.project.count(flagged).await, 1);
+    assert!(site.page("/replies").await.contains("No mail waits"));
+    assert_eq!(site.actors().await[0].1, "correct");
+    assert_eq!(site.form("/contacts", "/contacts", &[("who", "p1@c1.example")]).await.0, 303);
+    let page = site.page(&format!("/contacts/{FIRST}")).await;
+    assert!(page.contains("unsubscribe, as this machine says"), "{page}");
+    site.end().await;
+}
