@@ -27,7 +27,7 @@ const MOST_BYTES: usize = 16 * 1024;
 pub(super) fn router(shared: &Arc<Shared>, limiter: Arc<Limiter>) -> Router<Arc<Shared>> {
     Router::new()
         .route("/u/{token}", get(ask).post(act))
-        .layer(from_fn_with_state((Arc::clone(shared), limiter), count_strangers))
+        .route_layer(from_fn_with_state((Arc::clone(shared), limiter), count_strangers))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }
 
