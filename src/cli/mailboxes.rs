@@ -51,7 +51,12 @@ pub(super) fn as_text(project: &Project, rows: &[Row], undecided: i64, now: Date
             && let Some(until) = row.paused_until.filter(|until| *until > now)
         {
             let reason = row.paused_reason.as_deref().unwrap_or_default();
-            words.push(format!("{} until {}: {reason}", paint(YELLOW, "paused"), until.format("%H:%M UTC")));
+            words.push(format!(
+                "{} until {}: {reason} (sooner: `outreachd resume --mailbox {}`)",
+                paint(YELLOW, "paused"),
+                until.format("%H:%M UTC"),
+                mailbox.name
+            ));
         }
         if !words.is_empty() {
             let _ = writeln!(text, "mailbox {}: {}", mailbox.name, words.join("; "));

@@ -1,4 +1,4 @@
-//! `outreachd pause` and `outreachd resume`: hold a campaign back, beside its file.
+//! `outreachd pause` and `outreachd resume`: hold a campaign back, beside its file; let a resting mailbox go on.
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -8,7 +8,7 @@ use super::session::Session;
 use super::{Exit, Globals, output};
 use crate::model::{Campaign, Clock as _};
 use crate::store::events::ByHand;
-use crate::store::pauses;
+use crate::store::{mailboxes, pauses};
 
 #[derive(Debug, Args)]
 pub(super) struct Pause {
@@ -26,7 +26,11 @@ pub(super) struct Pause {
 #[derive(Debug, Args)]
 pub(super) struct Resume {
     /// The campaign's name or number.
-    campaign: String,
+    #[arg(required_unless_present = "mailbox")]
+    campaign: Option<String>,
+    /// A mailbox that rests after its server said no: it sends again at once.
+    #[arg(long, value_name = "NAME", conflicts_with = "campaign")]
+    mailbox: Option<String>,
     /// Why.
     #[arg(long)]
     reason: Option<String>,
@@ -53,15 +57,40 @@ pub(super) async fn pause(globals: &Globals, arguments: &Pause) -> anyhow::Resul
 
 pub(super) async fn resume(globals: &Globals, arguments: &Resume) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
-    let campaign = session.campaign(&arguments.campaign)?;
     let actor = actor();
     let by = ByHand { actor: &actor, at: session.clock.now() };
     let store = &session.database.store;
-    let ended = pauses::end(store, campaign.number, arguments.reason.as_deref(), by).await?;
+    let reason = arguments.reason.as_deref();
+    if let Some(name) = &arguments.mailbox {
+        return resume_mailbox(&session, name, reason, by).await;
+    }
+    let campaign = session.campaign(arguments.campaign.as_deref().unwrap_or_default())?;
+    let ended = pauses::end(store, campaign.number, reason, by).await?;
     output::write(&if ended {
         format!("{} goes on\n", campaign.name)
     } else {
         format!("{} was not paused by hand\n", campaign.name)
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn resume_mailbox(
+    session: &Session,
+    name: &str,
+    reason: Option<&str>,
+    by: ByHand<'_>,
+) -> anyhow::Result<Exit> {
+    let mailboxes = &session.manifest.project.mailboxes;
+    if !mailboxes.contains_key(name) {
+        let declared: Vec<&str> = mailboxes.keys().map(String::as_str).collect();
+        let message = format!("no mailbox is called {name}; outreach.yaml declares: {}", declared.join(", "));
+        return Err(Coded::error(Exit::Usage, message));
+    }
+    let ended = mailboxes::resume(&session.database.store, name, reason, by).await?;
+    output::write(&if ended {
+        format!("mailbox {name} sends again with the next pass\n")
+    } else {
+        format!("mailbox {name} was not paused\n")
     })?;
     Ok(Exit::Done)
 }

@@ -132,7 +132,7 @@ fn row(one: &Listed) -> Vec<String> {
         short(one.id),
         minute(one.received_at),
         kind,
-        one.email.clone().unwrap_or_default(),
+        printable(one.email.as_deref().or(one.from.as_deref()).unwrap_or_default()),
         one.campaign_number.map_or_else(String::new, |number| format!("#{number}")),
         format!("{}: {}", one.rule, printable(&one.evidence)),
     ]
@@ -196,7 +196,7 @@ fn as_text(one: &Shown, said: &str) -> String {
             "  answers what went to {email} in campaign #{number}, as {} tells",
             listed.matched_by.as_deref().unwrap_or("nothing").replace('_', " ")
         ),
-        _ => "  answers nobody of ours".to_owned(),
+        _ => format!("  answers nobody of ours{}", stranger(listed)),
     });
     if let Some(status) = &one.status {
         lines.push(format!("  status {status}"));
@@ -218,6 +218,20 @@ fn as_text(one: &Shown, said: &str) -> String {
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// For mails of strangers: who that is, and what one can do.
+fn stranger(listed: &Listed) -> String {
+    let Some(from) = &listed.from else { return String::new() };
+    let from = printable(from);
+    let mut words = format!(": from {from}");
+    if matches!(listed.kind.as_str(), "unsubscribe" | "complaint") {
+        words.push_str(
+            "\n  if it is a contact with another address: outreachd suppress add ADDRESS; \
+             then correct this mail, so that it waits no more",
+        );
+    }
+    words
 }
 
 async fn correct(globals: &Globals, id: &str, kind: Kind) -> anyhow::Result<Exit> {

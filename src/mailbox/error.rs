@@ -62,7 +62,7 @@ impl MailboxError {
         use async_imap::error::Error;
         match error {
             Error::Io(fault) => Self::from_io(doing, &fault),
-            Error::No(words) | Error::Bad(words) => Self::Refused { doing, words: shortened(&words) },
+            Error::No(words) | Error::Bad(words) => Self::Refused { doing, words: shortened(&plain(&words)) },
             Error::ConnectionLost => Self::Lost(doing),
             Error::Validate(_) => {
                 Self::Refused { doing, words: "a line break in a name or a password".to_owned() }
@@ -77,9 +77,66 @@ impl MailboxError {
     }
 }
 
+/// A server's own text. The client library gives it as Rust prints it: `code: None, info: Some("[TRYAGAIN] ...")`, or
+/// `outcome: Outcome { code: None, information: Some("...") }`.
+fn plain(words: &str) -> String {
+    let told = [", info: ", ", information: "].iter().find_map(|mark| words.split_once(mark));
+    let Some((_, info)) = told else { return words.to_owned() };
+    let info = info.trim_end_matches(" }");
+    match info.strip_prefix("Some(\"").and_then(|rest| rest.strip_suffix("\")")) {
+        Some(text) => unescaped(text),
+        None => "no, without saying why".to_owned(),
+    }
+}
+
+/// What `Debug` had escaped.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match (c, c == '\\') {
+            (_, true) => match rest.next() {
+                Some('n' | 'r' | 't' | '0') => plain.push(' '),
+                // `\u{301}`: what would not show by itself.
+                Some('u') => {
+                    let code: String =
+                        rest.by_ref().skip_while(|c| *c == '{').take_while(|c| *c != '}').collect();
+                    plain.extend(u32::from_str_radix(&code, 16).ok().and_then(char::from_u32));
+                }
+                Some(c) => plain.push(c),
+                None => {}
+            },
+            (c, false) => plain.push(c),
+        }
+    }
+    plain
+}
+
 /// As much of a server's words as a person wants to read.
 pub(super) fn shortened(words: &str) -> String {
     const MOST: usize = 200;
     let one_line: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
     one_line.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_speaks_for_itself() {
+        let said = |code: Option<&str>, info: Option<&str>| {
+            let words = format!("code: {code:?}, info: {info:?}");
+            MailboxError::of("log in", async_imap::error::Error::No(words)).to_string()
+        };
+        let text = "[AUTHENTICATIONFAILED] say \"please\", a\\b\tc e\u{301}";
+        assert_eq!(
+            said(None, Some(text)),
+            "the server refused to log in: [AUTHENTICATIONFAILED] say \"please\", a\\b c e\u{301}"
+        );
+        let outcome = format!("outcome: Outcome {{ code: None, information: {:?} }}", Some("not now"));
+        let bad = MailboxError::of("search", async_imap::error::Error::Bad(outcome)).to_string();
+        assert_eq!(bad, "the server refused to search: not now");
+        assert_eq!(said(Some("x"), None), "the server refused to log in: no, without saying why");
+    }
 }

@@ -4,6 +4,9 @@
 
 use chrono::{DateTime, Utc};
 
+use serde_json::json;
+
+use super::events::{self, ByHand};
 use super::{Store, StoreError, sql};
 
 /// One mailbox, as far as the database knows it.
@@ -60,4 +63,31 @@ pub async fn pause(store: &Store, name: &str, until: DateTime<Utc>, reason: &str
     .await
     .map(|_| ())
     .map_err(StoreError::on("pause a mailbox"))
+}
+
+/// The mailbox may send again; false when it was not paused.
+pub async fn resume(
+    store: &Store,
+    name: &str,
+    reason: Option<&str>,
+    by: ByHand<'_>,
+) -> Result<bool, StoreError> {
+    let doing = "resume a mailbox";
+    let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
+    let was: Option<(DateTime<Utc>, Option<String>)> = sql::query_as(
+        "update outreach.mailboxes m set paused_until = null, paused_reason = null
+         from outreach.mailboxes o
+         where m.name = $1 and o.name = m.name and o.paused_until > $2
+         returning o.paused_until, o.paused_reason",
+    )
+    .bind(name)
+    .bind(by.at)
+    .fetch_optional(&mut *transaction)
+    .await
+    .map_err(StoreError::on(doing))?;
+    let Some((until, paused_for)) = was else { return Ok(false) };
+    let detail = json!({ "reason": reason, "until": until, "paused_for": paused_for });
+    events::add(&mut transaction, "resumed", &format!("mailbox:{name}"), by, detail).await?;
+    transaction.commit().await.map_err(StoreError::on(doing))?;
+    Ok(true)
 }

@@ -48,12 +48,16 @@ pub struct InDoubt {
     pub answer: Option<String>,
 }
 
-/// Pushes in doubt, oldest first.
+/// Pushes in doubt, oldest first. A claimed one is in doubt when nobody holds its provider's lease any more.
 pub async fn in_doubt(store: &Store, limit: i64) -> Result<Vec<InDoubt>, StoreError> {
     sql::query_as(
         "select employee_id, campaign_number, ordinal, action, provider, state, handed_at, answer
-         from outreach.pushes
-         where settled_at is null and state in ('in_doubt', 'claimed')
+         from outreach.pushes p
+         where settled_at is null
+           and (state = 'in_doubt'
+                or state = 'claimed' and not exists (
+                    select from outreach.leases
+                    where name = 'provider:' || p.provider and until > clock_timestamp()))
          order by handed_at, employee_id
          limit $1",
     )

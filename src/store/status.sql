@@ -15,12 +15,14 @@ with people as (
 ),
 open as (
     select
-        campaign_number as number,
-        count(*) filter (where state = 'retry') as put_off,
-        count(*) filter (where state in ('in_doubt', 'claimed')) as in_doubt
-    from outreach.pushes
-    where settled_at is null and campaign_number = any ($1)
-    group by campaign_number
+        p.campaign_number as number,
+        count(*) filter (where p.state = 'retry') as put_off,
+        -- What is handed over at this moment is in no doubt yet.
+        count(*) filter (where p.state = 'in_doubt' or p.state = 'claimed' and l.name is null) as in_doubt
+    from outreach.pushes p
+    left join outreach.leases l on l.name = 'provider:' || p.provider and l.until > clock_timestamp()
+    where p.settled_at is null and p.campaign_number = any ($1)
+    group by p.campaign_number
 )
 select
     c.number,

@@ -71,6 +71,16 @@ pub(super) async fn hold(
     request: Request,
     next: Next,
 ) -> Response {
+    held(&limiter, peer, request, next).await
+}
+
+/// The same, for a side that lets some requests past.
+pub(super) async fn held(
+    limiter: &Limiter,
+    peer: std::net::SocketAddr,
+    request: Request,
+    next: Next,
+) -> Response {
     match limiter.check(peer.ip(), Instant::now()) {
         Ok(()) => {
             let response = next.run(request).await;

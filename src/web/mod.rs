@@ -146,11 +146,12 @@ fn operators_side(shared: &Arc<Shared>) -> Router {
         .with_state(Arc::clone(shared))
 }
 
-/// Signed webhooks and unsubscribe links, at a rate.
+/// Signed webhooks and unsubscribe links, at a rate; links of ours are not counted.
 fn strangers(shared: &Arc<Shared>, per_minute: u32) -> Router {
+    let limiter = Arc::new(Limiter::per_minute(per_minute));
     hooks::router()
-        .merge(unsubscribe::router())
-        .layer(from_fn_with_state(Arc::new(Limiter::per_minute(per_minute)), limit::hold))
+        .layer(from_fn_with_state(Arc::clone(&limiter), limit::hold))
+        .merge(unsubscribe::router(shared, limiter))
         .layer(DefaultBodyLimit::max(WEBHOOK_BODY))
         .with_state(Arc::clone(shared))
 }

@@ -1,27 +1,48 @@
 //! Unsubscribe links, at `/u/TOKEN` (RFC 8058): GET asks, POST acts.
 //!
-//! A scanner that fetches a link stops nobody. Whoever posts is done: no cookie, no question, no redirect. A used link is
+//! Behind a proxy everybody has one address, so that the limit counts only links that nobody of ours signed: no stop is
+//! refused for what others do. A scanner that fetches a link stops nobody. Whoever posts is done: no cookie, no question, no redirect. A used link is
 //! answered like a new one, and no page says who it was for.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Request, State};
 use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use tracing::warn;
 
 use super::Shared;
+use super::limit::{self, Limiter};
 use crate::reconcile;
 
 /// `List-Unsubscribe=One-Click`, as a form or in parts.
 const MOST_BYTES: usize = 16 * 1024;
 
-pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/u/{token}", get(ask).post(act)).layer(DefaultBodyLimit::max(MOST_BYTES))
+pub(super) fn router(shared: &Arc<Shared>, limiter: Arc<Limiter>) -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/u/{token}", get(ask).post(act))
+        .route_layer(from_fn_with_state((Arc::clone(shared), limiter), count_strangers))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+}
+
+async fn count_strangers(
+    State((shared, limiter)): State<(Arc<Shared>, Arc<Limiter>)>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(token): Path<String>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let manifest = shared.files.declared().await.manifest;
+    match reconcile::mail_of(&shared.context(&manifest), &token) {
+        Ok(Some(_)) => next.run(request).await,
+        Ok(None) | Err(_) => limit::held(&limiter, peer, request, next).await,
+    }
 }
 
 async fn ask(State(shared): State<Arc<Shared>>, Path(token): Path<String>, headers: HeaderMap) -> Response {

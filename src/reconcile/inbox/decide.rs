@@ -1,8 +1,10 @@
 //! A person's word on a mail, and new rules on old mails.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
-use super::{Context, ReconcileError, bench, terms};
+use super::{Context, ReconcileError, bench, judging, terms};
 use crate::store::events::ByHand;
 use crate::store::replies::{self, Judged, Reread, Stored};
 
@@ -23,7 +25,35 @@ pub async fn correct(
     kind: Option<&str>,
     by: ByHand<'_>,
 ) -> Result<Option<Reread>, ReconcileError> {
-    Ok(replies::correct(context.store, id, kind, by, &terms(context)).await?)
+    let Some(stored) = replies::stored(context.store, id).await? else { return Ok(None) };
+    let stops = stops(context, &stored, kind);
+    Ok(replies::correct(context.store, id, kind, stops, by, &terms(context)).await?)
+}
+
+/// Whom a mail stops when a person says that it is a stop: the contact and who speaks in it. `None`: as before.
+fn stops(context: &Context<'_>, stored: &Stored, kind: Option<&str>) -> Option<Vec<String>> {
+    if stored.raw.is_empty() {
+        return stored.email.clone().map(|email| vec![email]).filter(|_| kind.is_some_and(is_stop));
+    }
+    let judge = judging(context, Vec::new());
+    let Some(kind) = kind else {
+        let judged = judge.again(&stored.raw, stored.received_at, timezone(context, stored));
+        return Some(judged.stops(&stored.kind, stored.email.as_deref()));
+    };
+    is_stop(kind).then(|| {
+        let speakers = judge.speakers(&stored.raw, stored.email.is_some());
+        let all: BTreeSet<String> = stored.email.iter().cloned().chain(speakers).collect();
+        all.into_iter().filter(|address| address.contains('@')).collect()
+    })
+}
+
+fn is_stop(kind: &str) -> bool {
+    matches!(kind, "unsubscribe" | "complaint" | "bounce")
+}
+
+fn timezone(context: &Context<'_>, stored: &Stored) -> chrono_tz::Tz {
+    let mailbox = context.manifest.project.mailboxes.get(&stored.mailbox);
+    mailbox.map_or(chrono_tz::Tz::UTC, |mailbox| mailbox.timezone)
 }
 
 /// Reads every kept mail by the present rules, tells those that have changed, and brings them to bear unless `dry`.
@@ -44,13 +74,7 @@ pub async fn reclassify(
         let changed: Vec<Changed> = page
             .into_iter()
             .filter_map(|stored| {
-                let timezone = context
-                    .manifest
-                    .project
-                    .mailboxes
-                    .get(&stored.mailbox)
-                    .map_or(chrono_tz::Tz::UTC, |mailbox| mailbox.timezone);
-                let judged = bench.again(&stored.raw, stored.received_at, timezone);
+                let judged = bench.again(&stored.raw, stored.received_at, timezone(context, &stored));
                 differs(&stored, &judged).then_some(Changed { stored, judged })
             })
             .collect();

@@ -85,6 +85,22 @@ impl Bench {
         self.judged(&reply::read(bytes), received_at, timezone)
     }
 
+    /// Who is stopped beside the contact when a person says that a mail is a stop. A bounce is written by a machine, and of
+    /// strangers it names who cannot be reached.
+    pub(super) fn speakers(&self, bytes: &[u8], is_matched: bool) -> Vec<String> {
+        let reading = reply::read(bytes);
+        let found = match reading.kind {
+            Kind::Bounce if is_matched => Vec::new(),
+            Kind::Bounce | Kind::Complaint => addresses(&reading),
+            _ => reading.sender.into_iter().collect(),
+        };
+        found
+            .iter()
+            .map(|address| normalize_address(address))
+            .filter(|address| !self.ours.contains(address))
+            .collect()
+    }
+
     fn judged(&self, reading: &Reading, received_at: DateTime<Utc>, timezone: Tz) -> Judged {
         let failed = reading.failed().next();
         let is_bounce = reading.kind == Kind::Bounce;

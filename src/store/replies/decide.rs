@@ -21,11 +21,13 @@ pub struct Reread {
     pub raised: TakenIn,
 }
 
-/// A person says what a mail is; `None` takes that word back. False when there is no such mail.
+/// A person says what a mail is; `None` takes that word back. `None` when there is no such mail. `stops` are the addresses
+/// that are stopped if it is a stop; without them they stay as they are.
 pub async fn correct(
     store: &Store,
     id: Uuid,
     kind: Option<&str>,
+    stops: Option<Vec<String>>,
     by: ByHand<'_>,
     terms: &Terms,
 ) -> Result<Option<Reread>, StoreError> {
@@ -38,18 +40,17 @@ pub async fn correct(
     sql::query(
         "update outreach.replies
          set corrected_kind = $2, corrected_by = case when $2::text is not null then $3 end,
-             corrected_at = case when $2::text is not null then $4 end
+             corrected_at = case when $2::text is not null then $4 end, stops = coalesce($5, stops)
          where id = $1",
     )
     .bind(id)
     .bind(kind)
     .bind(by.actor)
     .bind(by.at)
+    .bind(stops)
     .execute(&mut *transaction)
     .await
     .map_err(StoreError::on(doing))?;
-    // Who it came from is stopped with the contact when a person says so, and not before.
-    restop(&mut transaction, id, kind).await?;
     let reread = bring(&mut transaction, meant, terms).await?;
     events::add(&mut transaction, "correct", &format!("reply {id}"), by, json!({ "kind": kind })).await?;
     transaction.commit().await.map_err(StoreError::on(doing))?;
@@ -115,26 +116,17 @@ pub async fn reread(store: &Store, news: &[(&Stored, &Judged)], terms: &Terms) -
     Ok(reread)
 }
 
-type Meanings = Vec<(Uuid, Option<String>)>;
+/// What mails mean, and whom they stop as far as they are stops.
+type Meanings = Vec<(Uuid, Option<String>, Vec<String>)>;
 
 async fn meanings(connection: &mut sqlx::PgConnection, ids: &[Uuid]) -> Result<Meanings, StoreError> {
-    sql::query_as("select id, meaning from outreach.replies where id = any ($1) order by id for update")
-        .bind(ids)
-        .fetch_all(connection)
-        .await
-        .map_err(StoreError::on("look mails up"))
-}
-
-async fn restop(connection: &mut sqlx::PgConnection, id: Uuid, kind: Option<&str>) -> Result<(), StoreError> {
-    if !matches!(kind, Some("unsubscribe" | "complaint" | "bounce")) {
-        return Ok(());
-    }
-    sql::query("update outreach.replies set stops = array[email] where id = $1 and email is not null and stops = '{}'")
-        .bind(id)
-        .execute(connection)
-        .await
-        .map(|_| ())
-        .map_err(StoreError::on("correct a mail"))
+    sql::query_as(
+        "select id, meaning, stops from outreach.replies where id = any ($1) order by id for update",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await
+    .map_err(StoreError::on("look mails up"))
 }
 
 async fn bring(
@@ -142,12 +134,18 @@ async fn bring(
     meant: Meanings,
     terms: &Terms,
 ) -> Result<Reread, StoreError> {
-    let (ids, before): (Vec<Uuid>, Vec<Option<String>>) = meant.into_iter().unzip();
+    let (mut ids, mut before, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, meaning, stops) in meant {
+        ids.push(id);
+        before.push(meaning);
+        stopped.push(json!(stops));
+    }
     mean(connection, &ids, terms).await?;
     let lowered = sql::query_as(include_str!("lower.sql"))
         .bind(&ids)
         .bind(before)
         .bind(terms.now)
+        .bind(stopped)
         .fetch_one(&mut *connection)
         .await
         .map_err(StoreError::on("take back what mails had brought about"))?;

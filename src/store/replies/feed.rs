@@ -60,10 +60,8 @@ pub async fn failed(store: &Store, name: &str, fault: &str) -> Result<(), StoreE
 
 /// How many mails wait for a person's word.
 pub async fn undecided(store: &Store) -> Result<i64, StoreError> {
-    sql::query_scalar(
-        "select count(*) from outreach.replies where confidence = 'unsure' and corrected_kind is null",
-    )
-    .fetch_one(store)
-    .await
-    .map_err(StoreError::on("count the mails to decide"))
+    sql::query_scalar(concat!("select count(*) from outreach.replies where ", waits!()))
+        .fetch_one(store)
+        .await
+        .map_err(StoreError::on("count the mails to decide"))
 }

@@ -1,9 +1,17 @@
 -- Takes back what replies had brought about and no reply does any more. To be run when their new meanings stand.
--- $1 replies whose meaning is another one now, $2 what they meant before, $3 now
+-- $1 replies whose meaning is another one now, $2 what they meant before, $3 now, $4 whom they stopped before
 with changed as materialized (
-    select r.id, r.employee_id, r.campaign_number, r.stops, c.meant, r.meaning as means
-    from unnest($1::uuid[], $2::text[]) as c (id, meant)
+    select r.id, r.employee_id, r.campaign_number, array(select jsonb_array_elements_text(c.stops)) as stops,
+        c.meant, r.meaning as means
+    from unnest($1::uuid[], $2::text[], $4::jsonb[]) as c (id, meant, stops)
     join outreach.replies r using (id)
+),
+-- Their own hand has followed a link: no reading of a mail takes that back.
+by_link as materialized (
+    select distinct p.employee_id
+    from outreach.pushes p
+    join outreach.suppressions s on s.target = p.email and s.source = 'link'
+    where p.employee_id in (select employee_id from changed)
 ),
 -- What all replies of these people, the changed ones too, mean now.
 present as materialized (
@@ -19,7 +27,8 @@ taken_back as materialized (
     select
         employee_id,
         bool_or('reply_unsubscribe' = any (flags_set))
-            and not coalesce(bool_or(meaning in ('unsubscribed', 'complained')), false) as unsubscribe,
+            and not coalesce(bool_or(meaning in ('unsubscribed', 'complained')), false)
+            and employee_id not in (select employee_id from by_link) as unsubscribe,
         bool_or('reply_bounce' = any (flags_set)) and not coalesce(bool_or(meaning = 'bounced'), false) as bounce,
         bool_or('reply_info_request' = any (flags_set)) and not coalesce(bool_or(meaning = 'asked'), false) as asked
     from present
@@ -52,6 +61,7 @@ ended as materialized (
       and coalesce(p.rank, 0)
           < array_position(array['queued', 'active', 'finished', 'replied', 'bounced', 'unsubscribed'], n.status)
       and (c.meant <> 'finished' or n.left_reason = 'left_company')
+      and (n.status <> 'unsubscribed' or n.employee_id not in (select employee_id from by_link))
 ),
 moved as (
     update outreach.enrollments n

@@ -3,6 +3,14 @@
 //! Mails, what they come to and the place in their folder are stored in one transaction. What a contact's flags and
 //! enrollment become depends on which mails there are, not on their order. A person's word on a mail wins over every rule.
 
+/// What waits for a person: rules that are not sure, and stops of somebody whom we cannot find among our contacts.
+macro_rules! waits {
+    () => {
+        "(corrected_kind is null
+          and (confidence = 'unsure' or employee_id is null and kind in ('unsubscribe', 'complaint')))"
+    };
+}
+
 mod decide;
 pub mod feed;
 mod list;
@@ -17,7 +25,7 @@ use super::{Store, StoreError, sql};
 use crate::model::{PushKey, printable};
 
 pub use decide::{Reread, correct, release, reread};
-pub use list::{Listed, Shown, Stored, list, page, show, undecided};
+pub use list::{Listed, Shown, Stored, list, page, show, stored, undecided};
 
 /// Something in a mail that may name the one it answers. The earlier ones count first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +75,7 @@ pub struct Judged {
 
 impl Judged {
     /// The addresses that are stopped if it is a stop. Of strangers those who say so themselves, and surely.
-    fn stops(&self, kind: &str, email: Option<&str>) -> Vec<String> {
+    pub fn stops(&self, kind: &str, email: Option<&str>) -> Vec<String> {
         let speaks = matches!(kind, "unsubscribe" | "complaint");
         let from = self.from.as_deref().filter(|_| speaks && (email.is_some() || self.is_sure));
         let mut stops: Vec<String> = email

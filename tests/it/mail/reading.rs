@@ -5,8 +5,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use outreachd::mailbox::{self, Account, Reader};
-use outreachd::model::MailTls;
 use outreachd::model::token::Purpose;
+use outreachd::model::{MailTls, PushKey};
+use outreachd::store::feedback;
+use uuid::Uuid;
 
 use crate::support::mail::{DOMAIN, MailServers};
 use crate::support::office::{Office, account};
@@ -265,6 +267,65 @@ async fn a_person_has_the_last_word() {
     assert_eq!(office.count("outreach.suppressions").await, 0);
     assert_eq!(office.count("outreach.events where kind = 'correct'").await, 3);
     office.run(&["replies", "correct", "ffffffff", "other"]).await.ended(64);
+
+    // What their own hand said by a link stands, whatever becomes of a mail.
+    office.answer(
+        "p3@c3.example",
+        "Message-ID: <a3@c3>\nIn-Reply-To: <m3@test.local>\nSubject: Re: Hello\n",
+        "Please unsubscribe me.",
+    );
+    // Nobody we know, and one from another address.
+    office.answer("private@home.example", "Message-ID: <s@h>\nSubject: stop\n", "Please unsubscribe me.");
+    office.answer(
+        "p1.at.home@mail.example",
+        "Message-ID: <a4@c1>\nIn-Reply-To: <m1@test.local>\nSubject: Re: Hello\n",
+        "We will talk about it next week.",
+    );
+    office.servers.arrived("alice", 5).await;
+    office.run(&["feedback"]).await.ended(0);
+    let all = office.run(&["replies", "list", "--all", "--format", "json"]).await.ended(0).json();
+    let id = |word: &str| {
+        let one = all.as_array().unwrap().iter().find(|one| one.to_string().contains(word)).unwrap();
+        one["id"].as_str().unwrap().to_owned()
+    };
+    let push = PushKey { campaign: 1, employee_id: Uuid::from_u128(3), ordinal: 1 };
+    feedback::follow(office.db.store(), push, false, chrono::DateTime::UNIX_EPOCH).await.unwrap();
+    office.run(&["replies", "correct", &id("p3@c3.example"), "other"]).await.ended(0);
+    assert_eq!(office.contacts().await[2], "unsubscribed unsubscribed U");
+    assert_eq!(office.count("outreach.suppressions where target = 'p3@c3.example'").await, 1);
+
+    let waiting = office.run(&["replies"]).await.ended(0).stdout;
+    assert!(waiting.contains("private@home.example") && waiting.lines().count() == 2, "{waiting}");
+    let stranger = id("private@home.example");
+    let shown = office.run(&["replies", "show", &stranger]).await.ended(0).stdout;
+    assert!(shown.contains("answers nobody of ours: from private@home.example"), "{shown}");
+    assert!(office.run(&["status"]).await.stdout.contains("1 answer to decide"));
+    let stopped = async |address: &str| {
+        office.count(&format!("outreach.suppressions where target = '{address}'")).await == 1
+    };
+    assert!(stopped("private@home.example").await);
+    office.run(&["replies", "correct", &stranger, "other"]).await.ended(0);
+    assert!(!stopped("private@home.example").await);
+    // As if the rules had taken it for a stop, but not surely.
+    office.db.execute("update outreach.replies set stops = '{}' where dedupe like 's@h %'").await;
+    for kind in ["unsubscribe", "complaint", "bounce"] {
+        office.run(&["replies", "correct", &stranger, kind]).await.ended(0);
+        assert!(stopped("private@home.example").await, "{kind}");
+        office.run(&["replies", "correct", &stranger, "other"]).await.ended(0);
+        assert!(!stopped("private@home.example").await, "{kind}");
+    }
+    let nothing = office.run(&["replies"]).await.ended(0).stdout;
+    assert!(nothing.contains("No mail waits"), "{nothing}");
+    let elsewhere: String =
+        sqlx::query_scalar("select id::text from outreach.replies where dedupe like 'a4@c1 %'")
+            .fetch_one(office.db.pool())
+            .await
+            .unwrap();
+    office.run(&["replies", "correct", &elsewhere, "unsubscribe"]).await.ended(0);
+    assert!(stopped("p1.at.home@mail.example").await && stopped("p1@c1.example").await);
+    office.run(&["replies", "correct", &elsewhere, "as_read"]).await.ended(0);
+    assert!(!stopped("p1.at.home@mail.example").await && !stopped("p1@c1.example").await);
+    office.db.execute("delete from outreach.suppressions").await;
 
     // Rules that have become better: this one was once taken for a stop.
     office

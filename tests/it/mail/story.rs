@@ -91,6 +91,8 @@ async fn from_the_first_mail_to_the_last_answer() {
     office.servers.arrived("unsubscribe", 1).await;
     office.servers.arrived("bounce", 2).await;
 
+    // What was read within half a second is not read again, and the pass before may have been that quick.
+    office.db.execute("update outreach.mailboxes set read_at = read_at - interval '1 second'").await;
     // The next pass reads before it writes; the one after has nothing to do.
     office.run(&["apply", "--yes"]).await.ended(0);
     let after =
