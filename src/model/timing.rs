@@ -129,7 +129,7 @@ impl Campaign {
 
     /// Start of the local day of an instant: what was handed over since counts against the limits.
     pub fn day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        day_start(self.timezone, at.with_timezone(&self.timezone).date_naive()).unwrap_or(at)
+        day_start_of(self.timezone, at)
     }
 
     /// Start of a local day.
@@ -160,9 +160,16 @@ impl Campaign {
 }
 
 impl Mailbox {
+    /// Whether answers are read here, and were last read longer ago than they may be: a stop may lie there.
+    pub fn is_stale(&self, read_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let Some(imap) = &self.imap else { return false };
+        let after = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
+        read_at.is_none_or(|read| read + after < now)
+    }
+
     /// Start of the local day that an instant falls on.
     pub fn day_start(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        day_start(self.timezone, at.with_timezone(&self.timezone).date_naive()).unwrap_or(at)
+        day_start_of(self.timezone, at)
     }
 
     /// Start of the local day after that of an instant.
@@ -184,6 +191,10 @@ fn next_day_start(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
 fn days_between(zone: Tz, first: DateTime<Utc>, at: DateTime<Utc>) -> u32 {
     let day = |instant: DateTime<Utc>| instant.with_timezone(&zone).date_naive();
     (day(at) - day(first)).num_days().max(0) as u32
+}
+
+fn day_start_of(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    day_start(zone, at.with_timezone(&zone).date_naive()).unwrap_or(at)
 }
 
 fn day_start(zone: Tz, day: NaiveDate) -> Option<DateTime<Utc>> {

@@ -267,9 +267,7 @@ pub(super) async fn stale(context: &Context<'_>, campaign: &Campaign) -> Result<
 
 /// Whether a mailbox that answers are read in was not read for longer than it may be.
 pub fn is_stale(mailbox: &Mailbox, row: Option<&mailboxes::Row>, now: DateTime<Utc>) -> bool {
-    let Some(imap) = &mailbox.imap else { return false };
-    let after = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
-    row.and_then(|row| row.read_at).is_none_or(|read| read + after < now)
+    mailbox.is_stale(row.and_then(|row| row.read_at), now)
 }
 
 fn terms(context: &Context<'_>) -> Terms {

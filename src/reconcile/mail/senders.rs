@@ -33,7 +33,7 @@ impl Senders {
         let mut next: Option<DateTime<Utc>> = None;
         let mut deaf = false;
         for (mailbox, standing) in mailboxes.iter().zip(standing) {
-            let unread = is_stale(mailbox, standing, now);
+            let unread = mailbox.is_stale(standing.read_at, now);
             deaf |= unread && takes_stops(settings, mailbox);
             if settings.senders.iter().all(|sender| sender.name != mailbox.name) {
                 retired.extend((mailbox.imap.is_some() && !unread).then(|| mailbox.name.clone()));
@@ -65,14 +65,6 @@ fn takes_stops(settings: &SmtpSettings, mailbox: &Mailbox) -> bool {
     [settings.bounces.as_ref(), mailto].into_iter().flatten().any(|address| *address == mailbox.address)
 }
 
-/// Whether it was not read for longer than it may be: a stop may lie there.
-fn is_stale(mailbox: &Mailbox, standing: &Standing, now: DateTime<Utc>) -> bool {
-    mailbox.imap.as_ref().is_some_and(|imap| {
-        let since = TimeDelta::from_std(imap.stale_after).unwrap_or(TimeDelta::days(1));
-        standing.read_at.is_none_or(|read| read < now - since)
-    })
-}
-
 /// How many more it may send today.
 fn left_today(mailbox: &Mailbox, standing: &Standing, now: DateTime<Utc>) -> i64 {
     let day = standing.first.map_or(0, |first| mailbox.days_between(first, now));
@@ -90,7 +82,8 @@ fn rests_until(
         (left == 0).then(|| mailbox.next_day_start(now)),
         standing.paused_until,
         standing.next_send_at,
-        is_stale(mailbox, standing, now).then(|| now + STALE),
+        // A stop may lie there unread.
+        mailbox.is_stale(standing.read_at, now).then(|| now + STALE),
     ]
     .into_iter()
     .flatten()
