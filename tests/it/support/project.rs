@@ -341,7 +341,8 @@ impl Project {
 
 /// Waits for a condition, not for a time.
 pub(crate) async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    // Longer than any step that is waited for: a mail server may take two minutes for an answer.
+    let deadline = Instant::now() + Duration::from_mins(4);
     while !condition().await {
         assert!(Instant::now() < deadline, "never came about: {what}");
         sleep(Duration::from_millis(5)).await;
