@@ -449,7 +449,11 @@ async fn a_stop_holds_while_a_mail_is_on_its_way() {
     assert!(office.taken().is_empty(), "a mail after a stop");
     project.apply().await;
     assert!(office.taken().is_empty());
-    assert!(project.texts("select email from outreach.pushes where settled_at is null").await.is_empty());
+    // Put off by one process's clock, it may not be due yet by the next one's.
+    while !project.texts("select email from outreach.pushes where settled_at is null").await.is_empty() {
+        project.apply().await;
+    }
+    assert!(office.taken().is_empty());
     project.run(&["audit"]).await.ended(0);
 }
 
