@@ -522,12 +522,19 @@ async fn nothing_is_known_of_a_stranger() {
     assert_eq!(verdicts, [Verdict::nothing(stranger)]);
 }
 
+/// Keeps a world in which the two once disagreed.
+fn relive(draw: Draw) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let db = runtime.block_on(TestDb::new());
+    let result = runtime.block_on(live_through(&db, draw));
+    runtime.block_on(db.pool().close());
+    result.unwrap();
+}
+
 /// A blank less in an address is the same address, and with templates a reason to fill them again.
 #[test]
 fn a_found_case_of_an_address_in_other_letters() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let db = runtime.block_on(TestDb::new());
-    let draw = Draw {
+    relive(Draw {
         companies: vec![[0, 12, 28, 74]],
         people: vec![
             [135, 117, 107, 119, 106, 152, 228, 41, 6, 33, 119, 88],
@@ -556,8 +563,42 @@ fn a_found_case_of_an_address_in_other_letters() {
             vec![[26, 67, 16]],
             vec![[162, 234, 157], [70, 254, 118], [16, 183, 27], [112, 210, 52]],
         ],
-    };
-    let result = runtime.block_on(live_through(&db, draw));
-    runtime.block_on(db.pool().close());
-    result.unwrap();
+    });
+}
+
+/// Two rows without an address, one of them enrolled when it had one, do not share it.
+#[test]
+fn a_found_case_of_no_address_at_all() {
+    relive(Draw {
+        companies: vec![[0, 0, 0, 0]],
+        people: vec![
+            [10, 96, 173, 130, 222, 34, 128, 187, 173, 7, 134, 68],
+            [92, 42, 184, 201, 166, 211, 177, 8, 63, 250, 30, 83],
+            [235, 242, 99, 155, 14, 55, 100, 26, 170, 31, 226, 194],
+            [177, 204, 179, 43, 22, 79, 84, 131, 74, 20, 219, 227],
+            [255, 66, 165, 215, 93, 216, 48, 167, 74, 250, 146, 180],
+            [26, 115, 166, 204, 215, 78, 226, 32, 228, 255, 103, 97],
+            [233, 123, 91, 252, 141, 60, 54, 13, 106, 156, 59, 93],
+            [220, 23, 99, 169, 114, 125, 169, 173, 173, 173, 136, 11],
+            [60, 221, 137, 200, 244, 88, 165, 141, 182, 10, 89, 44],
+            [3, 177, 125, 106, 111, 206, 210, 94, 195, 223, 56, 237],
+            [157, 31, 45, 38, 15, 239, 30, 237, 90, 115, 180, 215],
+            [38, 110, 241, 248, 89, 93, 206, 55, 227, 141, 13, 207],
+            [78, 51, 132, 190, 179, 220, 154, 124, 70, 184, 138, 227],
+            [89, 191, 197, 159, 52, 197, 100, 130, 185, 118, 64, 56],
+            [59, 45, 187, 5, 55, 219, 91, 68, 0, 77, 163, 244],
+            [226, 241, 243, 247, 2, 56, 10, 161, 129, 209, 251, 224],
+        ],
+        segments: [[143, 66, 3, 30], [92, 183, 71, 196], [152, 184, 56, 16]],
+        campaigns: vec![
+            [83, 91, 134, 156, 250, 224, 116, 242, 189, 129, 76, 151, 203, 91, 16, 64, 95, 242, 35, 140],
+            [12, 2, 255, 223, 157, 17, 236, 81, 248, 4, 136, 45, 68, 149, 212, 126, 19, 133, 212, 56],
+        ],
+        rounds: vec![
+            vec![[62, 28, 83], [119, 170, 0], [43, 222, 18], [86, 138, 91]],
+            vec![[109, 120, 18]],
+            vec![[4, 104, 241], [56, 7, 127], [2, 113, 137]],
+            vec![[23, 195, 54], [236, 5, 142]],
+        ],
+    });
 }

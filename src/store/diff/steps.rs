@@ -348,7 +348,10 @@ left join (
             ("f.exits".to_owned(), Skip::MatchesExit),
             (format!("o.employee_id is not null or oa.email is not null{wanted}"), Skip::InAnotherCampaign),
             (cooling, Skip::CoolingDown),
-            ("h.holders > 1 or h.holder <> f.employee_id::text".to_owned(), Skip::DuplicateAddress),
+            (
+                "f.email <> '' and (h.holders > 1 or h.holder <> f.employee_id::text)".to_owned(),
+                Skip::DuplicateAddress,
+            ),
             (self.address_had_mail("f", binds), Skip::DuplicateAddress),
             (self.company_waits("f.company_id", binds), Skip::ColleagueReplied),
             (unverified, Skip::NotVerified),

@@ -111,8 +111,12 @@ impl View<'_> {
             || self.world.render(self.campaign, person).as_ref() != Some(&enrollment.fields)
     }
 
-    /// One address is enrolled once a campaign: whether another row has it, had it or is about to.
+    /// One address is enrolled once a campaign: whether another row has it, had it or is about to. Two rows
+    /// without an address share none.
     fn is_held(&self, id: &Uuid, address: &str) -> bool {
+        if address.is_empty() {
+            return false;
+        }
         let others = self.enrollments().any(|(other, enrollment)| {
             // What a mirror has let go may come back in another row.
             let gone = enrollment.status == "failed"
