@@ -30,6 +30,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::manifest::Manifest;
@@ -47,6 +48,8 @@ pub use metrics::METRICS;
 
 /// The loop comes round at least every ten seconds.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+/// Connections wait this long for the first answer after a start.
+const WARM_UP: Duration = Duration::from_secs(2);
 /// A form or a command of an operator.
 const OPERATOR_BODY: usize = 64 * 1024;
 /// A provider's webhook tells of a batch.
@@ -123,11 +126,14 @@ impl Web {
                 None => std::future::pending().await,
             }
         };
+        // Whoever comes first finds the past days counted; a database that is away is no reason to be silent.
+        let _ = timeout(WARM_UP, read::count_days(&self.shared)).await;
         tokio::select! {
             ended = axum::serve(operators, inside) => ended,
             ended = exposed => ended,
             () = self.shared.live.watch(&self.shared.store) => Ok(()),
             () = read::keep_counting(&self.shared) => Ok(()),
+            () = read::keep_making(&self.shared) => Ok(()),
         }
     }
 }

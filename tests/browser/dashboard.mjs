@@ -34,7 +34,7 @@ const open = async (options) => {
 
 /** Waits until what is loaded after the page is there. */
 const loaded = (page) => page.waitForFunction(() =>
-  [...document.querySelectorAll("[data-load]")].every((one) => one.dataset.loaded && !one.hasAttribute("aria-busy")));
+  [...document.querySelectorAll("[data-load]")].every((one) => one.dataset.loaded && !one.querySelector("[data-again]")));
 
 const look = async (page, name) => {
   await page.evaluate(axe);

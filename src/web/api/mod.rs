@@ -18,11 +18,10 @@ use super::deeds::{self, Approve, Correct, Done, Pause, Resolve, Resume, Suppres
 use super::fault::{ApiFault, Fault};
 use super::read::{
     self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, EventsView, ForecastView,
-    Found, HistoryView, Overview, PlanView, ProvidersView,
+    Found, HistoryView, Overview, PlanView, ProvidersView, VerdictsView,
 };
 use super::{Shared, read::Now};
 use crate::model::PushKey;
-use crate::reconcile::Explanation;
 
 pub use openapi::openapi;
 
@@ -79,12 +78,6 @@ struct Find {
 #[derive(Debug, Serialize, JsonSchema)]
 struct FoundList {
     contacts: Vec<Found>,
-}
-
-/// Where a contact stands, campaign by campaign.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Verdicts {
-    campaigns: Vec<Explanation>,
 }
 
 /// Who asks.
@@ -197,8 +190,8 @@ async fn contact(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Ans
     Ok(Json(read::contact(&shared, id).await?))
 }
 
-async fn verdicts(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Answer<Verdicts> {
-    Ok(Json(Verdicts { campaigns: read::verdicts(&shared, id).await?.as_ref().clone() }))
+async fn verdicts(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Answer<VerdictsView> {
+    Ok(Json(read::verdicts(&shared, id).await?.as_ref().clone()))
 }
 
 async fn doubts(State(shared): State<Arc<Shared>>) -> Answer<DoubtsView> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AnswersView, Approve, CampaignView, ContactView, Correct, DiagnosticsView, Done, DoubtsView, EventsView,
     Find, ForecastView, FoundList, HistoryView, Look, Me, Overview, Page, Pause, PlanView, ProvidersView,
-    Resolve, Resume, Suppress, Verdicts,
+    Resolve, Resume, Suppress, VerdictsView,
 };
 
 /// Collects operations; types that they name become components.
@@ -49,7 +49,7 @@ pub fn openapi() -> Value {
     api.post::<Approve>("/api/v1/campaigns/{number}/approve", "Let a blocked plan through once.");
     api.asked::<FoundList, Find>("/api/v1/contacts/find", "Contacts with an address or id.");
     api.get::<ContactView, ()>("/api/v1/contacts/{employee_id}", "One contact: rules, timeline, stops.");
-    api.get::<Verdicts, ()>(
+    api.get::<VerdictsView, ()>(
         "/api/v1/contacts/{employee_id}/verdicts",
         "Why it is, or is not, in each campaign.",
     );

@@ -16,8 +16,9 @@ use crate::store::engagement::Day;
 use crate::store::events::{self, Event};
 use crate::store::history::{self, Entry};
 use crate::store::{StoreError, campaigns, conditions, status};
+use crate::web::Shared;
 use crate::web::fault::Fault;
-use crate::web::{Shared, outlook::About};
+use crate::web::outlook::{About, Told};
 
 /// Actions of each kind that a plan shows.
 const SAMPLES: i64 = 5;
@@ -135,6 +136,14 @@ pub(in crate::web) struct PlanView {
     pub plan: CampaignPlan,
 }
 
+/// The plan as it was worked out last, at once.
+pub(in crate::web) async fn last_plan(shared: &Shared, number: i32) -> Result<Told<PlanView>, Fault> {
+    let now = Now::of(shared).await?;
+    now.campaign(number).ok_or(Fault::Unknown("campaign"))?;
+    let world = now.world(shared).await?;
+    Ok(shared.outlooks.at_once(&shared.outlooks.plans, About::Plan(number), &world).await)
+}
+
 /// The plan; `asks_provider` also looks at the campaign at its provider, which costs calls.
 pub(in crate::web) async fn plan(
     shared: &Shared,
@@ -176,6 +185,14 @@ pub(in crate::web) struct ForecastView {
     pub portions: Vec<Portion>,
     /// Why nothing can be said.
     pub error: Option<String>,
+}
+
+/// The forecast as it was worked out last, at once.
+pub(in crate::web) async fn last_forecast(shared: &Shared, number: i32) -> Result<Told<ForecastView>, Fault> {
+    let now = Now::of(shared).await?;
+    now.campaign(number).ok_or(Fault::Unknown("campaign"))?;
+    let world = now.world(shared).await?;
+    Ok(shared.outlooks.at_once(&shared.outlooks.forecasts, About::Forecast(number), &world).await)
 }
 
 pub(in crate::web) async fn forecast(

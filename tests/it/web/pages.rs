@@ -50,7 +50,8 @@ async fn a_contact_is_found_explained_and_suppressed() {
     {
         assert!(page.contains(shown), "{shown}: {page}");
     }
-    assert!(site.page(&format!("/contacts/{FIRST}/verdicts")).await.contains("is enrolled"));
+    let verdicts = format!("/contacts/{FIRST}/verdicts");
+    until("worked out", || async { site.page(&verdicts).await.contains("is enrolled") }).await;
     let action = format!("/contacts/{FIRST}/suppress");
     let (status, to) = site.form(&to, &action, &[("reason", "do_not_contact"), ("note", "by phone")]).await;
     assert_eq!((status, to), (303, format!("/contacts/{FIRST}?done=suppressed")));
@@ -96,8 +97,11 @@ async fn a_blocked_plan_is_let_through_once_and_only_as_it_was_seen() {
     let digest = plan["plan"]["digest"].as_str().unwrap();
     let body = |digest: &str| serde_json::json!({ "digest": digest });
     assert_eq!(site.post("/api/v1/campaigns/1/approve", &body("another")).await.0, 409);
-    let fragment = site.page("/campaigns/1/plan").await;
-    assert!(fragment.contains("Let it through once") && fragment.contains(digest), "{fragment}");
+    until("shown with what lets it through", || async {
+        let part = site.page("/campaigns/1/plan").await;
+        part.contains("Let it through once") && part.contains(digest)
+    })
+    .await;
     assert_eq!(site.post("/api/v1/campaigns/1/approve", &body(digest)).await.0, 200);
     site.enrolled(3).await;
     assert_eq!(site.project.count("outreach.approvals").await, 0, "used up");
