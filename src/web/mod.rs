@@ -152,11 +152,10 @@ fn operators_side(shared: &Arc<Shared>) -> Router {
         .with_state(Arc::clone(shared))
 }
 
-/// Signed webhooks and unsubscribe links, at a rate; links of ours are not counted.
+/// Signed webhooks and unsubscribe links. Who sends neither is refused, and at a rate.
 fn strangers(shared: &Arc<Shared>, per_minute: u32) -> Router {
     let limiter = Arc::new(Limiter::per_minute(per_minute));
-    hooks::router()
-        .layer(from_fn_with_state(Arc::clone(&limiter), limit::hold))
+    hooks::router(Arc::clone(&limiter))
         .merge(unsubscribe::router(shared, limiter))
         .layer(DefaultBodyLimit::max(WEBHOOK_BODY))
         .with_state(Arc::clone(shared))

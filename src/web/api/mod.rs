@@ -108,6 +108,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/replies/{id}/correct", post(correct))
         .route("/api/v1/suppressions", post(suppress))
         .route("/api/v1/providers", get(providers))
+        .route("/api/v1/mailboxes/{name}/resume", post(resume_mailbox))
         .route("/api/v1/diagnostics", get(diagnostics))
         .route("/api/v1/events", get(events))
         .route("/api/v1/{*rest}", axum::routing::any(nothing))
@@ -231,6 +232,15 @@ async fn suppress(
 
 async fn providers(State(shared): State<Arc<Shared>>) -> Answer<ProvidersView> {
     Ok(Json(read::providers(&shared).await?))
+}
+
+async fn resume_mailbox(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Body(deed): Body<Resume>,
+) -> Answer<Done> {
+    Ok(Json(deeds::resume_mailbox(&shared, &visitor, &name, &deed).await?))
 }
 
 async fn diagnostics(State(shared): State<Arc<Shared>>) -> Json<DiagnosticsView> {

@@ -20,10 +20,11 @@ struct Document {
 }
 
 /// What a path's place holds.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 5] = [
     ("id", "The mail's id.", r#"{"type":"string","format":"uuid"}"#),
     ("number", "The campaign's number.", r#"{"type":"integer","format":"int32"}"#),
     ("employee_id", "The contact's id.", r#"{"type":"string","format":"uuid"}"#),
+    ("name", "The mailbox's name, as it is declared.", r#"{"type":"string"}"#),
     ("key", "The push's key, `campaign:employee:ordinal`.", r#"{"type":"string"}"#),
 ];
 
@@ -62,6 +63,7 @@ pub fn openapi() -> Value {
     api.post::<Correct>("/api/v1/replies/{id}/correct", "Say what a mail is.");
     api.post::<Suppress>("/api/v1/suppressions", "Never write to an address or domain again.");
     api.get::<ProvidersView, ()>("/api/v1/providers", "Providers, mailboxes and daemons.");
+    api.post::<Resume>("/api/v1/mailboxes/{name}/resume", "Let a mailbox that rests send again.");
     api.get::<DiagnosticsView, ()>("/api/v1/diagnostics", "What is wrong in the declared files.");
     api.get::<EventsView, Page>("/api/v1/events", "What people did by hand, newest first.");
     let mut schemas = api.types.take_definitions(true);

@@ -72,6 +72,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/doubts", get(show::doubts))
         .route("/doubts/{key}", post(act::resolve))
         .route("/providers", get(show::providers))
+        .route("/mailboxes/{name}/resume", post(act::resume_mailbox))
         .route("/files", get(show::files))
         .route("/events", get(show::events))
         .route("/sign-out", post(sign::leave))

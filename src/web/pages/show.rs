@@ -244,9 +244,10 @@ struct ProvidersPage {
 pub(super) async fn providers(
     State(shared): State<Arc<Shared>>,
     Extension(visitor): Extension<Visitor>,
+    Query(after): Query<After>,
 ) -> Answer {
     let view = read::providers(&shared).await?;
-    let frame = Frame::new("Providers and mailboxes", visitor, "/providers");
+    let frame = Frame { done: after.words(), ..Frame::new("Providers and mailboxes", visitor, "/providers") };
     Ok(page(&ProvidersPage { frame, t: Words { now: view.as_of }, view }))
 }
 

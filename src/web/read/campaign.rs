@@ -15,6 +15,7 @@ use crate::store::approvals::{self, Approval};
 use crate::store::engagement::Day;
 use crate::store::events::{self, Event};
 use crate::store::history::{self, Entry};
+use crate::store::remote::{self, Sighting};
 use crate::store::{StoreError, campaigns, conditions, status};
 use crate::web::Shared;
 use crate::web::fault::Fault;
@@ -53,6 +54,8 @@ pub(in crate::web) struct LiveView {
     pub remote_id: Option<String>,
     /// What was last written to the campaign at its provider, by setting.
     pub written: Value,
+    /// How it differed from what is declared, when a pass last looked there.
+    pub seen: Option<Sighting>,
 }
 
 /// One campaign.
@@ -85,11 +88,12 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         campaigns::handed(&mut connection, number, campaign.day_start(now.at), mails).await
     };
     let numbers = [number];
-    let (figures, standing, handed, live, approval, history, events) = tokio::try_join!(
+    let (figures, standing, handed, live, seen, approval, history, events) = tokio::try_join!(
         status::campaigns(store, &numbers),
         conditions::list(store),
         handed,
         campaigns::live(store, number),
+        remote::last_seen(store, number),
         approvals::standing(store, number),
         history::list(store, Some(number), PASSES),
         events::list(store, Some(&subject), EVENTS),
@@ -113,6 +117,7 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         declared_at: live.declared_at,
         remote_id: live.remote_id,
         written: live.written.unwrap_or_default(),
+        seen,
     });
     Ok(CampaignView {
         as_of: now.at,
