@@ -165,7 +165,7 @@ pub(super) fn funnel(sums: [i64; 5]) -> String {
     let most = sums.into_iter().max().unwrap_or(0).max(1);
     for (index, (name, sum)) in SERIES.into_iter().zip(sums).enumerate() {
         let y = (tall + gap) * index as f64;
-        let long = (WIDTH - left - 130.0) * sum as f64 / most as f64;
+        let long = (WIDTH - left - 180.0) * sum as f64 / most as f64;
         label(&mut svg, left - 10.0, y + 15.5, "end", name);
         let _ = write!(
             svg,

@@ -132,10 +132,11 @@ pub(super) async fn campaign(
     let totals = chart::totals(&view.days, None, view.as_of.with_timezone(&zone).date_naive(), DAYS);
     let t = Words { now: view.as_of };
     let written = match view.live.as_ref().map(|live| &live.written) {
-        // `{"setting": {"declared": ..., "shown": ...}}`; only the setting and its value are for people.
-        Some(Value::Object(settings)) => {
-            settings.iter().map(|(name, value)| (name.clone(), t.value(value))).collect()
-        }
+        // `{"setting": {"declared": ..., "observed": ...}}`; only the setting and its value are for people.
+        Some(Value::Object(settings)) => settings
+            .iter()
+            .map(|(name, value)| (name.clone(), t.value(value.get("declared").unwrap_or(value))))
+            .collect(),
         _ => Vec::new(),
     };
     let frame = Frame { done: after.words(), ..Frame::new(view.line.campaign.clone(), visitor, "") };
