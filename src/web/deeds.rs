@@ -20,6 +20,7 @@ const LONGEST: usize = 1000;
 /// Hold a campaign back: nobody enters, stops go out.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "PauseDeed")]
 pub(super) struct Pause {
     /// Why, for whoever looks next.
     pub reason: String,

@@ -67,7 +67,10 @@ pub fn openapi() -> Value {
     api.get::<DiagnosticsView, ()>("/api/v1/diagnostics", "What is wrong in the declared files.");
     api.get::<EventsView, Page>("/api/v1/events", "What people did by hand, newest first.");
     let mut schemas = api.types.take_definitions(true);
-    schemas.extend(api.bodies.take_definitions(true));
+    for (name, body) in api.bodies.take_definitions(true) {
+        debug_assert!(schemas.get(&name).is_none_or(|known| *known == body), "two types are called {name}");
+        schemas.insert(name, body);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
