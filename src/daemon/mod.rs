@@ -80,6 +80,8 @@ pub struct Daemon<'a> {
 enum Done {
     Looked(Box<Looked>),
     Reported(Result<(), StoreError>),
+    /// People, of conditions.
+    Told,
     /// With how long until it is asked about again.
     Paid(Duration),
 }
@@ -111,6 +113,7 @@ impl Daemon<'_> {
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut feeds = Feeds::new(&world, &wake);
         let mut looks = 0;
+        let mut telling = false;
         let mut sign_at = Instant::now();
         let mut paid_at = Some(Instant::now());
         let mut tidy_at = Instant::now();
@@ -158,7 +161,18 @@ impl Daemon<'_> {
                         looks -= 1;
                         board.done(looked.number, looked.next, (self.roll)(), Instant::now());
                     }
-                    Done::Reported(result) => self.note(result),
+                    Done::Reported(result) => {
+                        if result.is_ok() && !telling {
+                            telling = true;
+                            let (world, manifest) = (&world, files.declared.manifest.clone());
+                            running.push(Box::pin(async move {
+                                notify::tell(world, &manifest).await;
+                                Done::Told
+                            }));
+                        }
+                        self.note(result);
+                    }
+                    Done::Told => telling = false,
                     Done::Paid(wait) => paid_at = Some(Instant::now() + wait),
                 },
                 () = watch.event() => {
@@ -188,13 +202,8 @@ impl Daemon<'_> {
                     tidy_at = Instant::now() + TIDY_EVERY;
                 }
                 let sign = self.sign(&files.declared, &started, started_at);
-                let manifest = files.declared.manifest.clone();
                 running.push(Box::pin(async move {
-                    let reported = report(self.store, self.clock, sign, tidies).await;
-                    if reported.is_ok() {
-                        notify::tell(self.store, self.clock, &self.root, &manifest).await;
-                    }
-                    Done::Reported(reported)
+                    Done::Reported(report(self.store, self.clock, sign, tidies).await)
                 }));
             }
         };
