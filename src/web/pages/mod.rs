@@ -107,7 +107,7 @@ fn page(template: &impl Template) -> Response {
 }
 
 #[derive(Template)]
-#[template(path = "fault.html")]
+#[template(path = "fault.html", config = ".askama.toml")]
 struct FaultPage<'a> {
     frame: Frame,
     words: &'a str,
@@ -120,7 +120,7 @@ pub(super) fn fault(status: StatusCode, words: &str) -> Response {
 }
 
 #[derive(Template)]
-#[template(path = "alone.html")]
+#[template(path = "alone.html", config = ".askama.toml")]
 struct Alone<'a> {
     frame: Frame,
     back: &'a str,

@@ -64,7 +64,7 @@ struct Row {
 }
 
 #[derive(Template)]
-#[template(path = "overview.html")]
+#[template(path = "overview.html", config = ".askama.toml")]
 struct OverviewPage {
     frame: Frame,
     t: Words,
@@ -114,7 +114,7 @@ pub(super) async fn overview(
 }
 
 #[derive(Template)]
-#[template(path = "campaign.html")]
+#[template(path = "campaign.html", config = ".askama.toml")]
 struct CampaignPage {
     frame: Frame,
     t: Words,
@@ -161,7 +161,7 @@ pub(super) struct Look {
 }
 
 #[derive(Template)]
-#[template(path = "plan.html")]
+#[template(path = "plan.html", config = ".askama.toml")]
 struct PlanPart<'a> {
     frame: Frame,
     t: Words,
@@ -184,7 +184,7 @@ pub(super) async fn plan(
 }
 
 #[derive(Template)]
-#[template(path = "forecast.html")]
+#[template(path = "forecast.html", config = ".askama.toml")]
 struct ForecastPart<'a> {
     t: Words,
     view: &'a ForecastView,
@@ -214,7 +214,7 @@ pub(super) async fn forecast(
 }
 
 #[derive(Template)]
-#[template(path = "contacts.html")]
+#[template(path = "contacts.html", config = ".askama.toml")]
 struct ContactsPage {
     frame: Frame,
     t: Words,
@@ -237,7 +237,7 @@ pub(super) fn found(shared: &Shared, visitor: Visitor, found: Option<Vec<Found>>
 }
 
 #[derive(Template)]
-#[template(path = "contact.html")]
+#[template(path = "contact.html", config = ".askama.toml")]
 struct ContactPage {
     frame: Frame,
     t: Words,
@@ -259,7 +259,7 @@ pub(super) async fn contact(
 }
 
 #[derive(Template)]
-#[template(path = "verdicts.html")]
+#[template(path = "verdicts.html", config = ".askama.toml")]
 struct VerdictsPart<'a> {
     t: Words,
     verdicts: &'a [Explanation],
@@ -278,7 +278,7 @@ pub(super) async fn verdicts(
 }
 
 #[derive(Template)]
-#[template(path = "replies.html")]
+#[template(path = "replies.html", config = ".askama.toml")]
 struct RepliesPage {
     frame: Frame,
     t: Words,
@@ -298,7 +298,7 @@ pub(super) async fn replies(
 }
 
 #[derive(Template)]
-#[template(path = "doubts.html")]
+#[template(path = "doubts.html", config = ".askama.toml")]
 struct DoubtsPage {
     frame: Frame,
     t: Words,
@@ -316,7 +316,7 @@ pub(super) async fn doubts(
 }
 
 #[derive(Template)]
-#[template(path = "providers.html")]
+#[template(path = "providers.html", config = ".askama.toml")]
 struct ProvidersPage {
     frame: Frame,
     t: Words,
@@ -339,7 +339,7 @@ impl Problem {
 }
 
 #[derive(Template)]
-#[template(path = "files.html")]
+#[template(path = "files.html", config = ".askama.toml")]
 struct FilesPage {
     frame: Frame,
     view: DiagnosticsView,
@@ -354,7 +354,7 @@ pub(super) async fn files(
 }
 
 #[derive(Template)]
-#[template(path = "events.html")]
+#[template(path = "events.html", config = ".askama.toml")]
 struct EventsPage {
     frame: Frame,
     t: Words,

@@ -21,7 +21,7 @@ use crate::web::limit::{Limiter, hold};
 const PER_MINUTE: u32 = 40;
 
 #[derive(Template)]
-#[template(path = "sign_in.html")]
+#[template(path = "sign_in.html", config = ".askama.toml")]
 struct SignIn {
     frame: Frame,
     wrong: bool,

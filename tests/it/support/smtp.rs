@@ -75,12 +75,21 @@ struct State {
     script: VecDeque<(At, Act)>,
     taken: Vec<Taken>,
     connections: usize,
+    /// Visits that stand before a step which is held.
+    held: usize,
 }
 
 impl State {
     fn act(&mut self, at: At) -> Option<Act> {
         let place = self.script.iter().position(|(when, _)| *when == at)?;
+        if self.is_held(at) {
+            return Some(Act::Hold);
+        }
         self.script.remove(place).map(|(_, act)| act)
+    }
+
+    fn is_held(&self, at: At) -> bool {
+        self.script.iter().any(|(when, act)| *when == at && matches!(act, Act::Hold))
     }
 }
 
@@ -171,6 +180,11 @@ impl PostOffice {
         self.state.lock().unwrap().script.iter().any(|(when, _)| *when == at)
     }
 
+    /// Whether a visit stands before a step that is held.
+    pub(crate) fn holds(&self) -> bool {
+        self.state.lock().unwrap().held > 0
+    }
+
     pub(crate) fn taken(&self) -> Vec<Taken> {
         self.state.lock().unwrap().taken.clone()
     }
@@ -240,10 +254,11 @@ impl Visit {
         let act = self.state.lock().unwrap().act(at);
         match act {
             Some(Act::Hold) => {
-                self.state.lock().unwrap().script.push_back((at, Act::Hold));
-                while self.state.lock().unwrap().script.iter().any(|(held, _)| *held == at) {
+                self.state.lock().unwrap().held += 1;
+                while self.state.lock().unwrap().is_held(at) {
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
+                self.state.lock().unwrap().held -= 1;
                 line.write_all(format!("{said}\r\n").as_bytes()).await?;
             }
             None => line.write_all(format!("{said}\r\n").as_bytes()).await?,
