@@ -160,6 +160,7 @@ pub async fn reconcile<'a>(
     result
 }
 
+#[tracing::instrument(name = "pass", skip_all, fields(campaign = campaign.number, trigger = order.trigger, run.id))]
 async fn pass<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,
@@ -187,6 +188,7 @@ async fn pass<'a>(
         git_revision: context.revision.map(ToOwned::to_owned),
         started_at: context.clock.now(),
     };
+    tracing::Span::current().record("run.id", tracing::field::display(pass.id));
     // Before the snapshot: a change that it does not show is seen by the next look.
     let changes = campaigns::changes(context.store).await?;
     let planned = in_turn(context, plan_and_record(context, campaign, order, &pass, planner, &look)).await?;
@@ -251,6 +253,7 @@ async fn in_turn<T>(
     result
 }
 
+#[tracing::instrument(name = "plan", skip_all, fields(campaign = campaign.number))]
 async fn plan_and_record<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,

@@ -38,6 +38,7 @@ pub(super) struct Fault {
 }
 
 /// Hands over everything that is due, waiting up to `patience` for what the provider puts off.
+#[tracing::instrument(name = "push", skip_all, fields(campaign = campaign.number, provider = campaign.provider))]
 pub(super) async fn all_due(
     context: &Context<'_>,
     campaign: &Campaign,

@@ -14,6 +14,7 @@ use crate::store::pushes::{self, Claimed, Outcome, Settled};
 use crate::store::replies;
 
 /// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
+#[tracing::instrument(name = "recover", skip_all, fields(campaign = campaign.number, provider = campaign.provider))]
 pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
     if !pushes::any_unsettled(context.store, campaign.number).await? {
         return Ok(Settled::default());
