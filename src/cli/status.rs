@@ -15,7 +15,7 @@ use crate::store::conditions::{self, Standing};
 use crate::store::daemons::{self, Daemon};
 use crate::store::pauses::{self, Pause};
 use crate::store::replies::feed;
-use crate::store::status::{self, CampaignStatus, InDoubt};
+use crate::store::status::{self, CampaignStatus, InDoubt, Waiting};
 use crate::store::{DatabaseClock, StoreError, campaigns};
 
 /// Pushes in doubt shown at once.
@@ -42,6 +42,7 @@ struct Facts {
     mailboxes: Vec<feed::Row>,
     /// Mails that wait for a person's word.
     undecided: i64,
+    waiting: Waiting,
     orphans: Vec<crate::model::Orphan>,
 }
 
@@ -129,6 +130,7 @@ async fn gather(database: &Database, manifest: &Manifest) -> Result<Facts, Store
         in_doubt: status::in_doubt(store, SHOWN).await?,
         mailboxes: feed::list(store).await?,
         undecided: feed::undecided(store).await?,
+        waiting: status::waiting(store).await?,
         orphans,
     })
 }
@@ -174,6 +176,8 @@ fn as_json(manifest: &Manifest, facts: &Facts) -> Value {
         "orphaned": facts.orphans,
         "mailboxes": mailboxes::as_json(&manifest.project, &facts.mailboxes, facts.now),
         "undecided_replies": facts.undecided,
+        "undecided_drafts": facts.waiting.drafts,
+        "lost_answers": { "enrichment": facts.waiting.lost_lookups, "drafting": facts.waiting.lost_drafts },
     })
 }
 
@@ -246,6 +250,7 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
         ));
     }
     text.push_str(&mailboxes::as_text(&manifest.project, &facts.mailboxes, facts.undecided, facts.now));
+    text.push_str(&waiting_text(facts.waiting));
     text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));
     let mut line = |words: String| {
         text.push_str(&words);
@@ -268,6 +273,28 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
         );
     }
     text
+}
+
+fn waiting_text(waiting: Waiting) -> String {
+    let Waiting { drafts, lost_lookups, lost_drafts } = waiting;
+    let lost = |n: i64| paint(YELLOW, output::count(n, "lost answer"));
+    [
+        (
+            drafts,
+            paint(YELLOW, output::count(drafts, "draft")),
+            "to decide for a person: `outreachd drafts list`",
+        ),
+        (
+            lost_lookups,
+            lost(lost_lookups),
+            "of enrichment: `outreachd enrich --retry-lost` pays for them again",
+        ),
+        (lost_drafts, lost(lost_drafts), "of drafting: `outreachd draft --retry-lost` pays for them again"),
+    ]
+    .into_iter()
+    .filter(|(n, ..)| *n > 0)
+    .map(|(_, what, words)| format!("{what} {words}\n"))
+    .collect()
 }
 
 fn daemons_text(daemons: &[Daemon], digest: &str, now: DateTime<Utc>) -> String {

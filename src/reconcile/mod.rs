@@ -48,6 +48,7 @@ use crate::provider::{self, Destination, Unpaced};
 use crate::store::approvals;
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
+use crate::store::events::ByHand;
 use crate::store::history::{self, Pass, PassOutcome};
 use crate::store::pushes::{self, Gate, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
@@ -89,8 +90,8 @@ pub struct Context<'a> {
 pub struct Order {
     /// What made us look: `apply`, `files, tick` ...
     pub trigger: String,
-    /// A person lets the plan through although the guard blocks it.
-    pub approved: bool,
+    /// Who lets the plan through although the guard blocks it.
+    pub approved: Option<String>,
     /// The digest that was reviewed; another one is held back.
     pub expected: Option<String>,
     /// How long to wait within this pass for pushes that the provider put off.
@@ -110,7 +111,7 @@ impl Order {
     pub fn by_hand(trigger: &str, patience: Duration) -> Self {
         Self {
             trigger: trigger.to_owned(),
-            approved: false,
+            approved: None,
             expected: None,
             patience,
             lease_patience: None,
@@ -265,16 +266,17 @@ async fn plan_and_record<'a>(
     let mut plan = Planner::open(context).await?;
     plan.seen(campaign, look.clone());
     let mut planned = plan.campaign(campaign, 0).await?;
-    if order.approved && planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved) {
-        planned.blocked = None;
+    if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {
+        return Err(ReconcileError::Stale { campaign: campaign.name.clone() });
     }
     let held = planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved);
+    if let Some(actor) = order.approved.as_deref().filter(|_| held) {
+        let by = ByHand { actor, at: context.clock.now() };
+        approvals::add(context.store, campaign.number, &planned.digest, by).await?;
+    }
     if held && approvals::take(context.store, campaign.number, &planned.digest).await? {
         info!(campaign = campaign.number, run.id = %pass.id, "let through by a person");
         planned.blocked = None;
-    }
-    if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {
-        return Err(ReconcileError::Stale { campaign: campaign.name.clone() });
     }
     let what = match (&planned.blocked, order.takes_in) {
         (Some(_), _) => Record::Stops,

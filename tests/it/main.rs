@@ -11,6 +11,7 @@ mod contact;
 mod contract;
 mod crash;
 mod daemon;
+mod deeds;
 mod demo;
 mod draft;
 mod embedded;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{Lease, Store, StoreError, sql};
 use crate::model::{ActionKind, PushKey, WithdrawReason};
 
-pub use settle::{Outcome, Settled, settle};
+pub use settle::{Outcome, Settled, resolve, settle};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
