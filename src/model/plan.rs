@@ -149,7 +149,7 @@ impl WithdrawReason {
 }
 
 /// One field's value at the provider and as it will be.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     pub field: String,
     pub old: Value,

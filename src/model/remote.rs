@@ -89,7 +89,7 @@ pub enum OtherCampaigns {
 }
 
 /// How the campaign at the provider differs from what is declared.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RemotePlan {
     /// Its id at the provider; none as long as it is to be created.
     pub id: Option<String>,

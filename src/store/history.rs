@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::pushes::Settled;
@@ -68,8 +69,8 @@ pub async fn begin(
     sql::query(
         "insert into outreach.reconciles (
              id, campaign_number, campaign, trigger, manifest_digest, plan_digest,
-             enroll, update, withdraw, keep, started_at, git_revision, planned_at
-         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp())",
+             enroll, update, withdraw, keep, started_at, git_revision, planned_at, remote
+         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, clock_timestamp(), $13)",
     )
     .bind(pass.id)
     .bind(pass.number)
@@ -83,6 +84,7 @@ pub async fn begin(
     .bind(plan.keep)
     .bind(pass.started_at)
     .bind(&pass.git_revision)
+    .bind(plan.remote.as_ref().map(Json))
     .execute(connection)
     .await
     .map(|_| ())

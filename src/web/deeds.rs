@@ -12,7 +12,7 @@ use super::read::Now;
 use crate::model::{Clock as _, PushKey, is_address, normalize_address};
 use crate::reconcile::{inbox, settle_by_hand};
 use crate::store::events::{self, ByHand};
-use crate::store::{approvals, campaigns, contacts, pauses, suppressions};
+use crate::store::{approvals, campaigns, contacts, mailboxes, pauses, suppressions};
 
 /// Words of a person.
 const LONGEST: usize = 1000;
@@ -27,7 +27,7 @@ pub(super) struct Pause {
     pub until: Option<String>,
 }
 
-/// Let a paused campaign go on.
+/// Let a paused campaign, or a mailbox that rests, go on.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Resume {
@@ -180,6 +180,22 @@ pub(super) async fn resume(
 ) -> Result<Done, Fault> {
     let reason = said(deed.reason.as_deref())?;
     let changed = pauses::end(&shared.store, number, reason, by(shared, visitor)).await?;
+    Ok(Done { changed })
+}
+
+/// A mailbox that rests after its server said no sends again with the next pass.
+pub(super) async fn resume_mailbox(
+    shared: &Shared,
+    visitor: &Visitor,
+    name: &str,
+    deed: &Resume,
+) -> Result<Done, Fault> {
+    let reason = said(deed.reason.as_deref())?;
+    let manifest = shared.files.declared().await.manifest;
+    if !manifest.project.mailboxes.contains_key(name) {
+        return Err(Fault::Unknown("mailbox"));
+    }
+    let changed = mailboxes::resume(&shared.store, name, reason, by(shared, visitor)).await?;
     Ok(Done { changed })
 }
 

@@ -44,7 +44,7 @@ impl Fault {
         }
     }
 
-    fn log(&self) {
+    pub(super) fn log(&self) {
         if let Self::Inside(error) = self {
             warn!(error = error.chain(), "a question over HTTP was not answered");
         }

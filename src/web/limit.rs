@@ -1,14 +1,16 @@
-//! How often one address may be refused. Kept in memory, bounded; each process counts for itself.
+//! How often one address may be refused. Kept in memory, bounded; each process counts for itself. What is genuine is
+//! never counted and never refused.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Addresses that are remembered.
 const MOST: usize = 20_000;
@@ -20,12 +22,28 @@ pub(super) struct Limiter {
     /// What may come at once: a quarter of a minute's.
     burst: Duration,
     next: Mutex<HashMap<IpAddr, Instant>>,
+    /// Those who were refused too often keep no more than one processor busy.
+    turn: Semaphore,
 }
 
 impl Limiter {
     pub(super) fn per_minute(requests: u32) -> Self {
         let interval = Duration::from_mins(1) / requests.max(1);
-        Self { interval, burst: interval * (requests / 4).max(1), next: Mutex::default() }
+        Self {
+            interval,
+            burst: interval * (requests / 4).max(1),
+            next: Mutex::default(),
+            turn: Semaphore::new(1),
+        }
+    }
+
+    /// Lets everybody be looked at: behind a proxy all have one address, and a webhook that its provider has signed
+    /// must not suffer for what others sent. Of those who are over their rate one is looked at at a time.
+    pub(super) async fn let_in(&self, from: IpAddr) -> Asker<'_> {
+        let over = self.check(from, Instant::now()).err();
+        // It is never closed.
+        let turn = if over.is_some() { self.turn.acquire().await.ok() } else { None };
+        Asker { limiter: self, from, over, _turn: turn }
     }
 
     /// Whether an address is within its rate; else how long to wait.
@@ -63,11 +81,16 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Middleware: 429 with `Retry-After` for whoever was refused too often. What is signed by a provider or stands in a mail
-/// of ours is never slowed: a large mail service unsubscribes for many from one address.
+fn too_many(wait: Duration) -> Response {
+    let wait = wait.as_secs() + 1;
+    (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], "too many requests\n")
+        .into_response()
+}
+
+/// Middleware: 429 with `Retry-After` for whoever was refused too often.
 pub(super) async fn hold(
-    State(limiter): State<std::sync::Arc<Limiter>>,
-    ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    State(limiter): State<Arc<Limiter>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -75,12 +98,7 @@ pub(super) async fn hold(
 }
 
 /// The same, for a side that lets some requests past.
-pub(super) async fn held(
-    limiter: &Limiter,
-    peer: std::net::SocketAddr,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn held(limiter: &Limiter, peer: SocketAddr, request: Request, next: Next) -> Response {
     match limiter.check(peer.ip(), Instant::now()) {
         Ok(()) => {
             let response = next.run(request).await;
@@ -89,10 +107,27 @@ pub(super) async fn held(
             }
             response
         }
-        Err(wait) => {
-            let wait = wait.as_secs() + 1;
-            (StatusCode::TOO_MANY_REQUESTS, [("retry-after", wait.to_string())], "too many requests\n")
-                .into_response()
+        Err(wait) => too_many(wait),
+    }
+}
+
+/// One whose request has been read and is to be looked at, which costs something.
+pub(super) struct Asker<'l> {
+    limiter: &'l Limiter,
+    from: IpAddr,
+    over: Option<Duration>,
+    _turn: Option<SemaphorePermit<'l>>,
+}
+
+impl Asker<'_> {
+    /// It was looked at and refused: counted, and 429 for whoever was refused too often.
+    pub(super) fn refused(&self, status: StatusCode) -> Response {
+        match self.over {
+            None => {
+                self.limiter.count(self.from, Instant::now());
+                status.into_response()
+            }
+            Some(wait) => too_many(wait),
         }
     }
 }

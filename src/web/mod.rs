@@ -31,6 +31,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::manifest::Manifest;
@@ -48,6 +49,8 @@ pub use metrics::METRICS;
 
 /// The loop comes round at least every ten seconds.
 const LONGEST_SILENCE: Duration = Duration::from_mins(1);
+/// Connections wait this long for the first answer after a start.
+const WARM_UP: Duration = Duration::from_secs(2);
 /// A form or a command of an operator.
 const OPERATOR_BODY: usize = 64 * 1024;
 /// A provider's webhook tells of a batch.
@@ -127,11 +130,14 @@ impl Web {
                 None => std::future::pending().await,
             }
         };
+        // Whoever comes first finds the past days counted; a database that is away is no reason to be silent.
+        let _ = timeout(WARM_UP, read::count_days(&self.shared)).await;
         tokio::select! {
             ended = axum::serve(operators, inside) => ended,
             ended = exposed => ended,
             () = self.shared.live.watch(&self.shared.store) => Ok(()),
             () = read::keep_counting(&self.shared) => Ok(()),
+            () = read::keep_making(&self.shared) => Ok(()),
         }
     }
 }
@@ -150,11 +156,10 @@ fn operators_side(shared: &Arc<Shared>) -> Router {
         .with_state(Arc::clone(shared))
 }
 
-/// Signed webhooks and unsubscribe links, at a rate; links of ours are not counted.
+/// Signed webhooks and unsubscribe links. Who sends neither is refused, and at a rate.
 fn strangers(shared: &Arc<Shared>, per_minute: u32) -> Router {
     let limiter = Arc::new(Limiter::per_minute(per_minute));
-    hooks::router()
-        .layer(from_fn_with_state(Arc::clone(&limiter), limit::hold))
+    hooks::router(Arc::clone(&limiter))
         .merge(unsubscribe::router(shared, limiter))
         .layer(DefaultBodyLimit::max(WEBHOOK_BODY))
         .with_state(Arc::clone(shared))

@@ -2,7 +2,7 @@
 // a page that follows a change by itself. Arguments: where it answers, the folder for screenshots.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { chromium } from "playwright-core";
@@ -34,7 +34,7 @@ const open = async (options) => {
 
 /** Waits until what is loaded after the page is there. */
 const loaded = (page) => page.waitForFunction(() =>
-  [...document.querySelectorAll("[data-load]")].every((one) => one.dataset.loaded && !one.hasAttribute("aria-busy")));
+  [...document.querySelectorAll("[data-load]")].every((one) => one.dataset.loaded && !one.querySelector("[data-again]")));
 
 const look = async (page, name) => {
   await page.evaluate(axe);
@@ -64,7 +64,7 @@ assert.ok(!contact.includes("@"));
 await probe.context.close();
 
 const pages = { overview: "/", campaign: `/campaigns/${first}`, contact, contacts: "/contacts", doubts: "/doubts",
-  replies: "/replies", providers: "/providers", files: "/files", events: "/events" };
+  replies: "/replies", providers: "/providers", files: "/files", events: "/events", "sign-in": "/sign-in" };
 const views = {
   light: { colorScheme: "light", viewport: { width: 1280, height: 900 } },
   dark: { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
@@ -112,6 +112,27 @@ console.log(`${Object.keys(pages).length} pages in ${Object.keys(views).length} 
   await context.close();
 }
 console.log("a pause by keyboard, and a page that follows a change by itself");
+
+// A mistake in a file, with its line.
+{
+  const path = `${PROJECT}/outreach.yaml`;
+  const text = readFileSync(path, "utf8");
+  writeFileSync(path, `${text}leese: 10s\n`);
+  const { context, page, faults } = await open(views.light);
+  await page.goto(`${place}/files`);
+  // The page follows by itself, or is opened anew: files are no change in the database.
+  for (let tries = 0; !(await page.getByText("did you mean").count()); tries += 1) {
+    assert.ok(tries < 50, "the mistake is not shown");
+    await page.waitForTimeout(200);
+    await page.reload();
+  }
+  await page.screenshot({ path: `${shots}/mistake-light.png`, fullPage: true });
+  await look(page, "a mistake");
+  writeFileSync(path, text);
+  assert.deepEqual(faults, []);
+  await context.close();
+}
+console.log("a mistake in a file, with its line");
 
 // Without script everything is there, or a link to it.
 {

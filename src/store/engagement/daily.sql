@@ -1,5 +1,10 @@
 -- What happened on each day, by campaign. $1 since when, $2 time zone of the days
-with happened as (
+with sent_by_us as (
+    select number
+    from outreach.campaigns c
+    where exists (select from outreach.mails m where m.campaign_number = c.number and m.handed_at is not null)
+),
+happened as (
     select campaign_number, enrolled_at as at, 'queued' as what
     from outreach.enrollments
     where enrolled_at >= $1 and status <> 'failed'
@@ -12,9 +17,7 @@ with happened as (
     select e.campaign_number::integer, e.outreach_sent_date, 'sent'
     from public.employees e
     where e.outreach_sent_date >= $1 and e.campaign_number is not null
-      and not exists (
-          select from outreach.mails m where m.campaign_number = e.campaign_number::integer and m.handed_at is not null
-      )
+      and e.campaign_number::integer not in (select number from sent_by_us)
     union all
     select campaign_number, updated_at, status
     from outreach.enrollments

@@ -5,12 +5,14 @@ mod adopt;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Store, StoreError, sql};
+use crate::model::RemotePlan;
 
 pub use adopt::{Adoptee, Adoption, Fates, adopt};
 
@@ -61,6 +63,30 @@ pub async fn load(store: &Store, number: i32, provider: &str) -> Result<Option<R
         written,
         heard,
     }))
+}
+
+/// How the campaign at its provider differed from what is declared, when a pass last looked.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Sighting {
+    pub at: DateTime<Utc>,
+    pub remote: RemotePlan,
+}
+
+/// What the last pass that looked has seen of the campaign that is there now.
+pub async fn last_seen(store: &Store, number: i32) -> Result<Option<Sighting>, StoreError> {
+    let row: Option<(DateTime<Utc>, Json<RemotePlan>)> = sql::query_as(
+        "select p.started_at, p.remote
+         from outreach.reconciles p
+         join outreach.remote_campaigns r using (campaign_number)
+         where p.campaign_number = $1 and p.remote ->> 'id' = r.remote_id
+         order by p.started_at desc
+         limit 1",
+    )
+    .bind(number)
+    .fetch_optional(store)
+    .await
+    .map_err(StoreError::on("look what was last seen at the provider"))?;
+    Ok(row.map(|(at, Json(remote))| Sighting { at, remote }))
 }
 
 /// Our number of the provider's campaign.

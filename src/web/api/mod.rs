@@ -18,11 +18,10 @@ use super::deeds::{self, Approve, Correct, Done, Pause, Resolve, Resume, Suppres
 use super::fault::{ApiFault, Fault};
 use super::read::{
     self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, EventsView, ForecastView,
-    Found, HistoryView, Overview, PlanView, ProvidersView,
+    Found, HistoryView, Overview, PlanView, ProvidersView, VerdictsView,
 };
 use super::{Shared, read::Now};
 use crate::model::PushKey;
-use crate::reconcile::Explanation;
 
 pub use openapi::openapi;
 
@@ -81,12 +80,6 @@ struct FoundList {
     contacts: Vec<Found>,
 }
 
-/// Where a contact stands, campaign by campaign.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Verdicts {
-    campaigns: Vec<Explanation>,
-}
-
 /// Who asks.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Me {
@@ -115,6 +108,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/replies/{id}/correct", post(correct))
         .route("/api/v1/suppressions", post(suppress))
         .route("/api/v1/providers", get(providers))
+        .route("/api/v1/mailboxes/{name}/resume", post(resume_mailbox))
         .route("/api/v1/diagnostics", get(diagnostics))
         .route("/api/v1/events", get(events))
         .route("/api/v1/{*rest}", axum::routing::any(nothing))
@@ -197,8 +191,8 @@ async fn contact(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Ans
     Ok(Json(read::contact(&shared, id).await?))
 }
 
-async fn verdicts(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Answer<Verdicts> {
-    Ok(Json(Verdicts { campaigns: read::verdicts(&shared, id).await?.as_ref().clone() }))
+async fn verdicts(State(shared): State<Arc<Shared>>, Path(id): Path<Uuid>) -> Answer<VerdictsView> {
+    Ok(Json(read::verdicts(&shared, id).await?.as_ref().clone()))
 }
 
 async fn doubts(State(shared): State<Arc<Shared>>) -> Answer<DoubtsView> {
@@ -238,6 +232,15 @@ async fn suppress(
 
 async fn providers(State(shared): State<Arc<Shared>>) -> Answer<ProvidersView> {
     Ok(Json(read::providers(&shared).await?))
+}
+
+async fn resume_mailbox(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Body(deed): Body<Resume>,
+) -> Answer<Done> {
+    Ok(Json(deeds::resume_mailbox(&shared, &visitor, &name, &deed).await?))
 }
 
 async fn diagnostics(State(shared): State<Arc<Shared>>) -> Json<DiagnosticsView> {

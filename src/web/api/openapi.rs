@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::{
     AnswersView, Approve, CampaignView, ContactView, Correct, DiagnosticsView, Done, DoubtsView, EventsView,
     Find, ForecastView, FoundList, HistoryView, Look, Me, Overview, Page, Pause, PlanView, ProvidersView,
-    Resolve, Resume, Suppress, Verdicts,
+    Resolve, Resume, Suppress, VerdictsView,
 };
 
 /// Collects operations; types that they name become components.
@@ -20,10 +20,11 @@ struct Document {
 }
 
 /// What a path's place holds.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 5] = [
     ("id", "The mail's id.", r#"{"type":"string","format":"uuid"}"#),
     ("number", "The campaign's number.", r#"{"type":"integer","format":"int32"}"#),
     ("employee_id", "The contact's id.", r#"{"type":"string","format":"uuid"}"#),
+    ("name", "The mailbox's name, as it is declared.", r#"{"type":"string"}"#),
     ("key", "The push's key, `campaign:employee:ordinal`.", r#"{"type":"string"}"#),
 ];
 
@@ -49,7 +50,7 @@ pub fn openapi() -> Value {
     api.post::<Approve>("/api/v1/campaigns/{number}/approve", "Let a blocked plan through once.");
     api.asked::<FoundList, Find>("/api/v1/contacts/find", "Contacts with an address or id.");
     api.get::<ContactView, ()>("/api/v1/contacts/{employee_id}", "One contact: rules, timeline, stops.");
-    api.get::<Verdicts, ()>(
+    api.get::<VerdictsView, ()>(
         "/api/v1/contacts/{employee_id}/verdicts",
         "Why it is, or is not, in each campaign.",
     );
@@ -62,6 +63,7 @@ pub fn openapi() -> Value {
     api.post::<Correct>("/api/v1/replies/{id}/correct", "Say what a mail is.");
     api.post::<Suppress>("/api/v1/suppressions", "Never write to an address or domain again.");
     api.get::<ProvidersView, ()>("/api/v1/providers", "Providers, mailboxes and daemons.");
+    api.post::<Resume>("/api/v1/mailboxes/{name}/resume", "Let a mailbox that rests send again.");
     api.get::<DiagnosticsView, ()>("/api/v1/diagnostics", "What is wrong in the declared files.");
     api.get::<EventsView, Page>("/api/v1/events", "What people did by hand, newest first.");
     let mut schemas = api.types.take_definitions(true);

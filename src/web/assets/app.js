@@ -11,25 +11,30 @@
     return answer.text();
   };
 
-  const load = (place) => {
-    place.setAttribute("aria-busy", "true");
-    return fetched(place.dataset.load)
-      .then((html) => { place.innerHTML = html; })
-      .catch(() => { if (!place.dataset.loaded) place.insertAdjacentText("beforeend", " (could not be loaded)"); })
-      .finally(() => { place.removeAttribute("aria-busy"); place.dataset.loaded = "1"; });
+  // What is still being worked out is asked for again, ever less often.
+  const load = async (place, wait = 400) => {
+    if (!place.isConnected) return;
+    try {
+      const html = await fetched(place.dataset.load);
+      if (!busy(place)) place.innerHTML = html;
+    } catch {
+      if (!place.dataset.loaded) place.insertAdjacentText("beforeend", " (could not be loaded)");
+    }
+    place.dataset.loaded = "1";
+    if (place.querySelector("[data-again]")) setTimeout(load, wait, place, Math.min(wait * 1.5, 10000));
   };
 
-  const loadAll = () => Promise.all([...document.querySelectorAll("[data-load]")].map(load));
+  const loadAll = () => Promise.all([...document.querySelectorAll("[data-load]")].map((place) => load(place)));
 
   // Nobody's words are lost: a page with an open deed, or a field in use, is left alone.
-  const busy = () => document.querySelector("details.deed[open]") ||
-    ["INPUT", "SELECT", "TEXTAREA"].includes(document.activeElement?.tagName);
+  const busy = (place) => place.querySelector("details.deed[open]") ||
+    (place.contains(document.activeElement) && ["INPUT", "SELECT", "TEXTAREA"].includes(document.activeElement.tagName));
 
   const renew = async () => {
     const answer = await fetch(location.href, { credentials: "same-origin" });
     if (!answer.ok || answer.redirected) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("main");
-    if (!next || busy()) return;
+    if (!next || busy(main)) return;
     const open = [...document.querySelectorAll("main details")].map((one) => one.open);
     for (const place of next.querySelectorAll("[data-load]")) {
       const known = document.querySelector(`[data-load="${CSS.escape(place.dataset.load)}"]`);

@@ -63,6 +63,18 @@ pub(super) async fn resume(
     Ok(back(&format!("/campaigns/{number}"), &done, "resumed"))
 }
 
+pub(super) async fn resume_mailbox(
+    State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    body: Bytes,
+) -> Answer {
+    let form = Form::read(&visitor, &body)?;
+    let deed = Resume { reason: form.text("reason") };
+    let done = deeds::resume_mailbox(&shared, &visitor, &name, &deed).await?;
+    Ok(back("/providers", &done, "resumed"))
+}
+
 pub(super) async fn approve(
     State(shared): State<Arc<Shared>>,
     Extension(visitor): Extension<Visitor>,

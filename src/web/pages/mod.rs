@@ -1,6 +1,7 @@
 //! The pages: templates over what `read` gives. Work without script; what is dear to make is loaded after the page.
 
 mod act;
+mod parts;
 mod show;
 mod sign;
 mod words;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 
@@ -57,20 +58,21 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(show::overview))
         .route("/campaigns/{number}", get(show::campaign))
-        .route("/campaigns/{number}/plan", get(show::plan))
-        .route("/campaigns/{number}/forecast", get(show::forecast))
+        .route("/campaigns/{number}/plan", get(parts::plan))
+        .route("/campaigns/{number}/forecast", get(parts::forecast))
         .route("/campaigns/{number}/pause", post(act::pause))
         .route("/campaigns/{number}/resume", post(act::resume))
         .route("/campaigns/{number}/approve", post(act::approve))
         .route("/contacts", get(show::contacts).post(act::find))
         .route("/contacts/{employee_id}", get(show::contact))
-        .route("/contacts/{employee_id}/verdicts", get(show::verdicts))
+        .route("/contacts/{employee_id}/verdicts", get(parts::verdicts))
         .route("/contacts/{employee_id}/suppress", post(act::suppress))
         .route("/replies", get(show::replies))
         .route("/replies/{id}", post(act::correct))
         .route("/doubts", get(show::doubts))
         .route("/doubts/{key}", post(act::resolve))
         .route("/providers", get(show::providers))
+        .route("/mailboxes/{name}/resume", post(act::resume_mailbox))
         .route("/files", get(show::files))
         .route("/events", get(show::events))
         .route("/sign-out", post(sign::leave))
@@ -117,26 +119,4 @@ struct FaultPage<'a> {
 pub(super) fn fault(status: StatusCode, words: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("No answer");
     (status, page(&FaultPage { frame: Frame::outside(title), words })).into_response()
-}
-
-#[derive(Template)]
-#[template(path = "alone.html", config = ".askama.toml")]
-struct Alone<'a> {
-    frame: Frame,
-    back: &'a str,
-    fragment: &'a str,
-}
-
-/// A part that a page loads by itself, or a page of its own for whoever opens it.
-fn part(headers: &HeaderMap, frame: Frame, back: &str, template: &impl Template) -> Response {
-    if headers.contains_key("x-fragment") {
-        return page(template);
-    }
-    match template.render() {
-        Ok(fragment) => page(&Alone { frame, back, fragment: &fragment }),
-        Err(error) => {
-            tracing::warn!(%error, "a part of a page could not be made");
-            (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made\n").into_response()
-        }
-    }
 }

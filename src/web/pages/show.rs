@@ -5,27 +5,23 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use axum::response::Response;
-use chrono::NaiveDate;
-use chrono_tz::Tz;
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::words::Words;
-use super::{Frame, PAGES, page, part};
+use super::{Frame, PAGES, page};
 use crate::manifest::Severity;
 use crate::model::Clock as _;
-use crate::reconcile::Explanation;
 use crate::web::Shared;
 use crate::web::access::Visitor;
 use crate::web::chart::{self, SERIES, Total};
 use crate::web::deeds::{Kind, Reason};
 use crate::web::fault::PageFault;
 use crate::web::read::{
-    self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, ForecastView, Found, Overview,
-    PlanView, Problem, ProvidersView,
+    self, AnswersView, CampaignView, ContactView, DiagnosticsView, DoubtsView, Found, Overview, Problem,
+    ProvidersView,
 };
 
 type Answer = Result<Response, PageFault>;
@@ -154,65 +150,6 @@ pub(super) async fn campaign(
     }))
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Look {
-    look: bool,
-}
-
-#[derive(Template)]
-#[template(path = "plan.html", config = ".askama.toml")]
-struct PlanPart<'a> {
-    frame: Frame,
-    t: Words,
-    view: &'a PlanView,
-}
-
-pub(super) async fn plan(
-    State(shared): State<Arc<Shared>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(number): Path<i32>,
-    Query(query): Query<Look>,
-    headers: HeaderMap,
-) -> Answer {
-    let view = read::plan(&shared, number, query.look).await?;
-    let title = format!("Plan of {}", view.plan.campaign);
-    let around = Frame { live: false, ..Frame::new(title.clone(), visitor.clone(), "") };
-    let frame = Frame::new(title, visitor, "");
-    let template = PlanPart { frame, t: Words { now: shared.clock.now() }, view: &view };
-    Ok(part(&headers, around, &format!("/campaigns/{number}"), &template))
-}
-
-#[derive(Template)]
-#[template(path = "forecast.html", config = ".askama.toml")]
-struct ForecastPart<'a> {
-    t: Words,
-    view: &'a ForecastView,
-    sum: i64,
-    days: Vec<(NaiveDate, i64)>,
-    chart: String,
-}
-
-pub(super) async fn forecast(
-    State(shared): State<Arc<Shared>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(number): Path<i32>,
-    headers: HeaderMap,
-) -> Answer {
-    let view = read::forecast(&shared, number).await?;
-    let zone: Tz = view.timezone.parse().unwrap_or(Tz::UTC);
-    let days = chart::by_day(&view.portions, zone);
-    let template = ForecastPart {
-        t: Words { now: view.as_of },
-        view: &view,
-        sum: days.iter().map(|(_, count)| count).sum(),
-        chart: chart::forecast(&days, view.as_of, zone, view.days),
-        days,
-    };
-    let frame = Frame { live: false, ..Frame::new("Forecast", visitor, "") };
-    Ok(part(&headers, frame, &format!("/campaigns/{number}"), &template))
-}
-
 #[derive(Template)]
 #[template(path = "contacts.html", config = ".askama.toml")]
 struct ContactsPage {
@@ -256,25 +193,6 @@ pub(super) async fn contact(
     let frame = Frame { done: after.words(), ..Frame::new(title, visitor, "") };
     let reasons = Reason::ALL.map(Reason::as_str);
     Ok(page(&ContactPage { frame, t: Words { now: view.as_of }, view, reasons }))
-}
-
-#[derive(Template)]
-#[template(path = "verdicts.html", config = ".askama.toml")]
-struct VerdictsPart<'a> {
-    t: Words,
-    verdicts: &'a [Explanation],
-}
-
-pub(super) async fn verdicts(
-    State(shared): State<Arc<Shared>>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<Uuid>,
-    headers: HeaderMap,
-) -> Answer {
-    let all = read::verdicts(&shared, id).await?;
-    let template = VerdictsPart { t: Words { now: shared.clock.now() }, verdicts: &all };
-    let frame = Frame { live: false, ..Frame::new("Where it stands", visitor, "") };
-    Ok(part(&headers, frame, &format!("/contacts/{id}"), &template))
 }
 
 #[derive(Template)]
@@ -326,9 +244,10 @@ struct ProvidersPage {
 pub(super) async fn providers(
     State(shared): State<Arc<Shared>>,
     Extension(visitor): Extension<Visitor>,
+    Query(after): Query<After>,
 ) -> Answer {
     let view = read::providers(&shared).await?;
-    let frame = Frame::new("Providers and mailboxes", visitor, "/providers");
+    let frame = Frame { done: after.words(), ..Frame::new("Providers and mailboxes", visitor, "/providers") };
     Ok(page(&ProvidersPage { frame, t: Words { now: view.as_of }, view }))
 }
 

@@ -36,6 +36,11 @@ impl Words {
         at.format("%Y-%m-%d %H:%M UTC").to_string()
     }
 
+    /// Of something that is renewed now and then.
+    pub(super) fn clock(&self, at: &DateTime<Utc>) -> String {
+        at.format("%H:%M:%S UTC").to_string()
+    }
+
     /// The database's text of an instant, to the minute.
     pub(super) fn minute(&self, at: &str) -> String {
         at.chars().take(16).collect()

@@ -15,9 +15,11 @@ use crate::store::approvals::{self, Approval};
 use crate::store::engagement::Day;
 use crate::store::events::{self, Event};
 use crate::store::history::{self, Entry};
+use crate::store::remote::{self, Sighting};
 use crate::store::{StoreError, campaigns, conditions, status};
+use crate::web::Shared;
 use crate::web::fault::Fault;
-use crate::web::{Shared, outlook::About};
+use crate::web::outlook::{About, Told};
 
 /// Actions of each kind that a plan shows.
 const SAMPLES: i64 = 5;
@@ -52,6 +54,8 @@ pub(in crate::web) struct LiveView {
     pub remote_id: Option<String>,
     /// What was last written to the campaign at its provider, by setting.
     pub written: Value,
+    /// How it differed from what is declared, when a pass last looked there.
+    pub seen: Option<Sighting>,
 }
 
 /// One campaign.
@@ -84,11 +88,12 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         campaigns::handed(&mut connection, number, campaign.day_start(now.at), mails).await
     };
     let numbers = [number];
-    let (figures, standing, handed, live, approval, history, events) = tokio::try_join!(
+    let (figures, standing, handed, live, seen, approval, history, events) = tokio::try_join!(
         status::campaigns(store, &numbers),
         conditions::list(store),
         handed,
         campaigns::live(store, number),
+        remote::last_seen(store, number),
         approvals::standing(store, number),
         history::list(store, Some(number), PASSES),
         events::list(store, Some(&subject), EVENTS),
@@ -112,6 +117,7 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         declared_at: live.declared_at,
         remote_id: live.remote_id,
         written: live.written.unwrap_or_default(),
+        seen,
     });
     Ok(CampaignView {
         as_of: now.at,
@@ -133,6 +139,14 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
 pub(in crate::web) struct PlanView {
     pub as_of: DateTime<Utc>,
     pub plan: CampaignPlan,
+}
+
+/// The plan as it was worked out last, at once.
+pub(in crate::web) async fn last_plan(shared: &Shared, number: i32) -> Result<Told<PlanView>, Fault> {
+    let now = Now::of(shared).await?;
+    now.campaign(number).ok_or(Fault::Unknown("campaign"))?;
+    let world = now.world(shared).await?;
+    Ok(shared.outlooks.at_once(&shared.outlooks.plans, About::Plan(number), &world).await)
 }
 
 /// The plan; `asks_provider` also looks at the campaign at its provider, which costs calls.
@@ -176,6 +190,14 @@ pub(in crate::web) struct ForecastView {
     pub portions: Vec<Portion>,
     /// Why nothing can be said.
     pub error: Option<String>,
+}
+
+/// The forecast as it was worked out last, at once.
+pub(in crate::web) async fn last_forecast(shared: &Shared, number: i32) -> Result<Told<ForecastView>, Fault> {
+    let now = Now::of(shared).await?;
+    now.campaign(number).ok_or(Fault::Unknown("campaign"))?;
+    let world = now.world(shared).await?;
+    Ok(shared.outlooks.at_once(&shared.outlooks.forecasts, About::Forecast(number), &world).await)
 }
 
 pub(in crate::web) async fn forecast(

@@ -13,8 +13,9 @@ use crate::reconcile::{Explanation, ReconcileError, explain, in_rank};
 use crate::store::contacts::{self, Contact};
 use crate::store::segment::explain_contact;
 use crate::store::timeline::{self, Moment};
+use crate::web::Shared;
 use crate::web::fault::Fault;
-use crate::web::{Shared, outlook::About};
+use crate::web::outlook::{About, Told};
 
 /// Moments of a page.
 const MOMENTS: i64 = 200;
@@ -68,17 +69,31 @@ pub(in crate::web) async fn contact(shared: &Shared, id: Uuid) -> Result<Contact
 }
 
 /// Where the contact stands in every campaign, with every reason.
-pub(in crate::web) async fn verdicts(shared: &Shared, id: Uuid) -> Result<Arc<Vec<Explanation>>, Fault> {
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(in crate::web) struct VerdictsView {
+    pub as_of: DateTime<Utc>,
+    pub campaigns: Vec<Explanation>,
+}
+
+/// Where it stands as it was worked out last, at once.
+pub(in crate::web) async fn last_verdicts(shared: &Shared, id: Uuid) -> Result<Told<VerdictsView>, Fault> {
+    let now = Now::of(shared).await?;
+    by_id(shared, id).await?;
+    let world = now.world(shared).await?;
+    Ok(shared.outlooks.at_once(&shared.outlooks.verdicts, About::Contact(id), &world).await)
+}
+
+pub(in crate::web) async fn verdicts(shared: &Shared, id: Uuid) -> Result<Arc<VerdictsView>, Fault> {
     let now = Now::of(shared).await?;
     let world = now.world(shared).await?;
     let contact = by_id(shared, id).await?;
     let context = shared.context(&now.manifest);
     let make = async {
-        let mut all = Vec::new();
+        let mut campaigns = Vec::new();
         for campaign in in_rank(&now.manifest.campaigns) {
-            all.push(explain(&context, campaign, &contact).await?);
+            campaigns.push(explain(&context, campaign, &contact).await?);
         }
-        Ok::<_, ReconcileError>(all)
+        Ok::<_, ReconcileError>(VerdictsView { as_of: now.at, campaigns })
     };
     Ok(shared.outlooks.verdicts.get(About::Contact(id), &world, make).await?)
 }

@@ -19,45 +19,49 @@ const DAYS: i64 = 30;
 /// A day that is over changes when somebody of it answers.
 const EVERY: Duration = Duration::from_mins(5);
 
-/// Days before today, as they were counted last; of another day's midnight they are another month's.
+/// The days, as they were counted last, and the day on which that was: from this one on they are counted anew.
+type Counted = (NaiveDate, Arc<Vec<Day>>);
+
 #[derive(Debug, Default)]
-pub(in crate::web) struct Past(Mutex<Option<(NaiveDate, Arc<Vec<Day>>)>>);
+pub(in crate::web) struct Past(Mutex<Option<Counted>>);
 
 impl Past {
-    fn known(&self, today: NaiveDate) -> Option<Arc<Vec<Day>>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.as_ref().filter(|(day, _)| *day == today).map(|(_, days)| Arc::clone(days))
+    fn known(&self) -> Option<Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn count(&self, store: &Store, now: DateTime<Utc>, zone: Tz) -> Result<Arc<Vec<Day>>, StoreError> {
+    async fn count(&self, store: &Store, now: DateTime<Utc>, zone: Tz) -> Result<Counted, StoreError> {
         let days = engagement::daily(store, now - TimeDelta::days(DAYS), zone.name()).await?;
-        let days = Arc::new(days);
-        let today = now.with_timezone(&zone).date_naive();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((today, Arc::clone(&days)));
-        Ok(days)
+        let counted = (now.with_timezone(&zone).date_naive(), Arc::new(days));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted.clone());
+        Ok(counted)
     }
 }
 
 /// The last 30 days of every campaign, in the project's time zone.
 pub(super) async fn days(shared: &Shared, now: DateTime<Utc>, zone: Tz) -> Result<Vec<Day>, StoreError> {
-    let today = now.with_timezone(&zone).date_naive();
-    let past = match shared.past.known(today) {
-        Some(past) => past,
+    let (counted_on, past) = match shared.past.known() {
+        Some(counted) => counted,
         None => shared.past.count(&shared.store, now, zone).await?,
     };
-    let midnight = today.and_time(NaiveTime::MIN).and_local_timezone(zone).earliest();
+    let midnight = counted_on.and_time(NaiveTime::MIN).and_local_timezone(zone).earliest();
     let fresh = engagement::daily(&shared.store, midnight.map_or(now, |at| at.to_utc()), zone.name()).await?;
-    let over = past.iter().filter(|day| day.day < today).cloned();
-    Ok(over.chain(fresh.into_iter().filter(|day| day.day == today)).collect())
+    let over = past.iter().filter(|day| day.day < counted_on).cloned();
+    Ok(over.chain(fresh.into_iter().filter(|day| day.day >= counted_on)).collect())
 }
 
-/// Counts the days that are over for ever, so that no page waits for it.
+/// Counts the days that are over, so that no page waits for it.
+pub(in crate::web) async fn count_days(shared: &Shared) {
+    let zone = shared.files.declared().await.manifest.project.defaults.timezone;
+    if let Err(error) = shared.past.count(&shared.store, shared.clock.now(), zone).await {
+        debug!(%error, "the past days were not counted");
+    }
+}
+
+/// For ever.
 pub(in crate::web) async fn keep_counting(shared: &Shared) {
     loop {
-        let zone = shared.files.declared().await.manifest.project.defaults.timezone;
-        if let Err(error) = shared.past.count(&shared.store, shared.clock.now(), zone).await {
-            debug!(%error, "the past days were not counted");
-        }
         sleep(EVERY).await;
+        count_days(shared).await;
     }
 }

@@ -1,6 +1,7 @@
 //! What pages and the API show: read once, shown twice. Never writes.
 
 mod answers;
+mod behind;
 mod campaign;
 mod contact;
 mod days;
@@ -10,11 +11,13 @@ mod trouble;
 use chrono::{DateTime, TimeDelta, Utc};
 
 pub(super) use answers::{AnswersView, answers};
+pub(super) use behind::keep_making;
 pub(super) use campaign::{
-    CampaignView, ForecastView, HistoryView, PlanView, campaign, forecast, history, plan,
+    CampaignView, ForecastView, HistoryView, PlanView, campaign, forecast, history, last_forecast, last_plan,
+    plan,
 };
-pub(super) use contact::{ContactView, Found, contact, find, verdicts};
-pub(super) use days::{Past, keep_counting};
+pub(super) use contact::{ContactView, Found, VerdictsView, contact, find, last_verdicts, verdicts};
+pub(super) use days::{Past, count_days, keep_counting};
 pub(super) use overview::{Overview, overview};
 pub(super) use trouble::{
     DiagnosticsView, DoubtsView, EventsView, Problem, ProvidersView, diagnostics, doubts, events, providers,

@@ -59,7 +59,15 @@ pub(in crate::web) struct ProvidersView {
     pub as_of: DateTime<Utc>,
     pub providers: Vec<ProviderView>,
     pub mailboxes: Vec<MailboxState>,
+    /// Those of them that no file declares any more.
+    pub undeclared: Vec<String>,
     pub daemons: Vec<Daemon>,
+}
+
+impl ProvidersView {
+    pub(in crate::web) fn declares(&self, mailbox: &MailboxState) -> bool {
+        !self.undeclared.contains(&mailbox.name)
+    }
 }
 
 pub(in crate::web) async fn providers(shared: &Shared) -> Result<ProvidersView, Fault> {
@@ -91,12 +99,14 @@ pub(in crate::web) async fn providers(shared: &Shared) -> Result<ProvidersView, 
             }
         })
         .collect();
+    let names = mailboxes.iter().map(|known| known.name.clone());
+    let undeclared = names.filter(|name| !project.mailboxes.contains_key(name)).collect();
     for name in project.mailboxes.keys() {
         if !mailboxes.iter().any(|known| known.name == *name) {
             mailboxes.push(MailboxState { name: name.clone(), ..MailboxState::default() });
         }
     }
-    Ok(ProvidersView { as_of: now.at, providers, mailboxes, daemons })
+    Ok(ProvidersView { as_of: now.at, providers, mailboxes, undeclared, daemons })
 }
 
 const fn kind(kind: &ProviderKind) -> &'static str {

@@ -1,5 +1,6 @@
 //! The campaign at Smartlead is reconciled as everything else is.
 
+use outreachd::store::remote;
 use serde_json::json;
 
 use super::story::Story;
@@ -97,6 +98,10 @@ async fn an_edit_in_the_user_interface_is_drift_and_what_becomes_of_it_is_declar
         (Some("Mine."), Some("PAUSED"))
     );
     assert!(inside["steps"][0]["body"].as_str().unwrap().starts_with("One question"));
+    // What that pass saw is kept, for pages that ask nobody.
+    let seen = remote::last_seen(story.db.store(), 1).await.unwrap().unwrap();
+    let fields: Vec<&str> = seen.remote.drift.iter().map(|change| change.field.as_str()).collect();
+    assert_eq!((fields, seen.remote.restores), (vec!["sequence.02.body", "status"], false));
     // Restored where that is declared.
     story.edit("remote: {", "on_drift: restore\nremote: {");
     story.run(&["plan", "--detailed-exitcode"]).await.ended(2);

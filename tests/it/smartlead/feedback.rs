@@ -277,6 +277,23 @@ async fn webhooks_reach_the_running_daemon() {
     let nobody =
         crate::support::smartlead::client().post(format!("http://{address}/hooks/x")).body("{}").send().await;
     assert_eq!(nobody.unwrap().status(), 404);
+
+    // Behind a proxy others have the provider's address; what they send is held against them alone.
+    let send = |headers: Headers, body: String| {
+        crate::support::smartlead::client().post(&url).headers(headers).body(body).send()
+    };
+    let mut refused = Vec::new();
+    while refused.last() != Some(&429) {
+        assert!(refused.len() < 600, "never slowed");
+        let batch = (0..20).map(|_| send(signed("x", "r"), "{}".to_owned()));
+        refused.extend(
+            futures_util::future::join_all(batch).await.into_iter().map(|a| a.unwrap().status().as_u16()),
+        );
+    }
+    assert!(refused.contains(&401));
+    let body = json!({ "event_type": "EMAIL_SENT", "campaign_id": 424_242 }).to_string();
+    assert_eq!(send(signed(&body, "r9"), body.clone()).await.unwrap().status(), 200);
+    assert_eq!(send(signed("x", "r"), "{}".to_owned()).await.unwrap().status(), 429);
     daemon.kill().await;
     story.run(&["audit"]).await.ended(0);
 }

@@ -38,7 +38,10 @@ pub(crate) struct Running(Child);
 
 impl Running {
     pub(crate) fn start(root: &Path, environment: &[(&str, String)], arguments: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_outreachd"))
+        // Figures are asked of another build, where one is named.
+        let program =
+            std::env::var_os("OUTREACHD_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_outreachd").into());
+        let child = Command::new(program)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(root)

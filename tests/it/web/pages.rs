@@ -50,7 +50,8 @@ async fn a_contact_is_found_explained_and_suppressed() {
     {
         assert!(page.contains(shown), "{shown}: {page}");
     }
-    assert!(site.page(&format!("/contacts/{FIRST}/verdicts")).await.contains("is enrolled"));
+    let verdicts = format!("/contacts/{FIRST}/verdicts");
+    until("worked out", || async { site.page(&verdicts).await.contains("is enrolled") }).await;
     let action = format!("/contacts/{FIRST}/suppress");
     let (status, to) = site.form(&to, &action, &[("reason", "do_not_contact"), ("note", "by phone")]).await;
     assert_eq!((status, to), (303, format!("/contacts/{FIRST}?done=suppressed")));
@@ -96,8 +97,11 @@ async fn a_blocked_plan_is_let_through_once_and_only_as_it_was_seen() {
     let digest = plan["plan"]["digest"].as_str().unwrap();
     let body = |digest: &str| serde_json::json!({ "digest": digest });
     assert_eq!(site.post("/api/v1/campaigns/1/approve", &body("another")).await.0, 409);
-    let fragment = site.page("/campaigns/1/plan").await;
-    assert!(fragment.contains("Let it through once") && fragment.contains(digest), "{fragment}");
+    until("shown with what lets it through", || async {
+        let part = site.page("/campaigns/1/plan").await;
+        part.contains("Let it through once") && part.contains(digest)
+    })
+    .await;
     assert_eq!(site.post("/api/v1/campaigns/1/approve", &body(digest)).await.0, 200);
     site.enrolled(3).await;
     assert_eq!(site.project.count("outreach.approvals").await, 0, "used up");
@@ -167,5 +171,54 @@ async fn an_answer_is_decided_by_a_person() {
     assert_eq!(site.form("/contacts", "/contacts", &[("who", "p1@c1.example")]).await.0, 303);
     let page = site.page(&format!("/contacts/{FIRST}")).await;
     assert!(page.contains("unsubscribe, as this machine says"), "{page}");
+    site.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_a_stranger_shows_who_sent_it() {
+    let site = Site::start(false).await;
+    site.project
+        .db
+        .execute(&format!(
+            "insert into outreach.replies (id, dedupe, mailbox, folder, received_at, read_at, kind, rule, evidence, confidence, email, raw)
+             values ('{FIRST}', 'x', 'alice', 'INBOX', now(), now(), 'unsubscribe', 'words', 'stop', 'sure', null,
+                 convert_to(E'From: Zoe <zoe@elsewhere.example>\\r\\nSubject: Re: x\\r\\n\\r\\nStop writing to me.\\r\\n', 'UTF8'))"
+        ))
+        .await;
+    let page = site.page("/replies").await;
+    assert!(page.contains("nobody of ours: <strong>zoe@elsewhere.example</strong>"), "{page}");
+    let answers = site.json("/api/v1/replies").await;
+    assert_eq!(answers["replies"][0]["listed"]["from"], "zoe@elsewhere.example");
+    let log = site.end().await;
+    assert!(!log.contains("elsewhere.example"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_rests_is_resumed_on_its_page_and_over_the_api() {
+    let project = Project::new(Kind::Blind, 0).await;
+    let site = Site::on(project, false).await;
+    let text = site.project.read("outreach.yaml");
+    let mailboxes = "mailboxes: { alice: { address: alice@example.com, smtp: { host: smtp.example.com, user: alice, password: \"file:secret\" } } }\n";
+    site.project.write("outreach.yaml", &format!("{text}{mailboxes}"));
+    let rests = "insert into outreach.mailboxes (name, paused_until, paused_reason)
+         values ('alice', now() + interval '1 day', 'the server said no'), ('gone', now() + interval '1 day', 'x')
+         on conflict (name) do update set paused_until = excluded.paused_until";
+    site.project.db.execute(rests).await;
+    until("declared", || async { site.page("/providers").await.contains("/mailboxes/alice/resume") }).await;
+    let page = site.page("/providers").await;
+    assert!(page.contains("the server said no") && !page.contains("/mailboxes/gone/resume"), "{page}");
+    let (status, to) = site.form("/providers", "/mailboxes/alice/resume", &[("reason", "asked them")]).await;
+    assert_eq!((status, to.as_str()), (303, "/providers?done=resumed"));
+    assert_eq!(site.project.count("outreach.mailboxes where paused_until is not null").await, 1, "gone");
+
+    site.project.db.execute(rests).await;
+    let over_api = async |name: &str| {
+        site.post(&format!("/api/v1/mailboxes/{name}/resume"), &serde_json::json!({ "reason": "x" })).await
+    };
+    assert_eq!(over_api("alice").await, (200, serde_json::json!({ "changed": true })));
+    assert_eq!(over_api("alice").await, (200, serde_json::json!({ "changed": false })));
+    assert_eq!(over_api("gone").await.0, 404);
+    let resumed = ("this machine".to_owned(), "resumed".to_owned(), "mailbox:alice".to_owned());
+    assert_eq!(site.actors().await, [resumed.clone(), resumed]);
     site.end().await;
 }
