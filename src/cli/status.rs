@@ -1,5 +1,7 @@
 //! `outreachd status`: campaigns, their conditions, counts and next ticks, daemons, what is blocked or in doubt.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
@@ -276,25 +278,17 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
 }
 
 fn waiting_text(waiting: Waiting) -> String {
+    let mut text = String::new();
+    let mut line = |n: i64, what: &str, words: &str| {
+        if n > 0 {
+            let _ = writeln!(text, "{} {words}", paint(YELLOW, output::count(n, what)));
+        }
+    };
     let Waiting { drafts, lost_lookups, lost_drafts } = waiting;
-    let lost = |n: i64| paint(YELLOW, output::count(n, "lost answer"));
-    [
-        (
-            drafts,
-            paint(YELLOW, output::count(drafts, "draft")),
-            "to decide for a person: `outreachd drafts list`",
-        ),
-        (
-            lost_lookups,
-            lost(lost_lookups),
-            "of enrichment: `outreachd enrich --retry-lost` pays for them again",
-        ),
-        (lost_drafts, lost(lost_drafts), "of drafting: `outreachd draft --retry-lost` pays for them again"),
-    ]
-    .into_iter()
-    .filter(|(n, ..)| *n > 0)
-    .map(|(_, what, words)| format!("{what} {words}\n"))
-    .collect()
+    line(drafts, "draft", "to decide for a person: `outreachd drafts list`");
+    line(lost_lookups, "lost answer", "of enrichment: `outreachd enrich --retry-lost` pays for them again");
+    line(lost_drafts, "lost answer", "of drafting: `outreachd draft --retry-lost` pays for them again");
+    text
 }
 
 fn daemons_text(daemons: &[Daemon], digest: &str, now: DateTime<Utc>) -> String {

@@ -545,6 +545,7 @@ async fn a_log_line_says_what_it_is_about_once_whether_spans_are_exported_or_not
     assert_eq!(pass.matches("campaign").count(), 1, "{pass}");
     let told = if cfg!(feature = "otlp") { "does not take spans" } else { "`--features otlp`" };
     assert_eq!(log.matches(told).count(), 1, "{log}");
-    let text = Running::start(project.path(), &environment, &["run", "--once"]).finish().await.ended(0).stderr;
+    let text =
+        Running::start(project.path(), &environment, &["run", "--once"]).finish().await.ended(0).stderr;
     assert!(!text.contains("pass{"), "{text}");
 }
