@@ -30,3 +30,4 @@ mod soak;
 mod support;
 mod tidy;
 mod web;
+mod window;
