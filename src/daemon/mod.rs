@@ -13,6 +13,7 @@ mod service;
 mod wake;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -90,7 +91,7 @@ impl Daemon<'_> {
     /// One round over all campaigns, in order of rank: what a daemon would do now.
     pub async fn once(&self) -> Result<Vec<Looked>, Vec<Diagnostic>> {
         let files = Files::open(&self.root).await?;
-        let world = self.world(Stop::never());
+        let world = self.world(Stop::default());
         let mut all = Vec::new();
         for number in ranked(&files.declared) {
             all.push(look::look(&world, &files.declared, number, "once", true).await);
@@ -105,14 +106,14 @@ impl Daemon<'_> {
         let started_at = self.clock.now();
         let mut watch = Watch::start(&self.root);
         let stop = Stop::default();
-        let world = self.world(&stop);
+        let world = self.world(stop.clone());
         let wake = Wake::default();
         let mut board = Board::default();
         board.declare(ranked(&files.declared));
         wake.ring(Reason::Start);
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut feeds = Feeds::new(&world, &wake);
-        let mut looks = 0;
+        let mut looks: BTreeMap<i32, (Declared, Stop)> = BTreeMap::new();
         let mut telling = false;
         let mut sign_at = Instant::now();
         let mut paid_at = Some(Instant::now());
@@ -125,31 +126,30 @@ impl Daemon<'_> {
             service::alive();
             feeds.declare(&files.declared);
             let settings = files.declared.manifest.project.daemon.clone();
-            while looks < settings.campaigns_at_once {
+            let at_once = settings.campaigns_at_once as usize;
+            while looks.len() < at_once {
                 let Some((number, trigger)) = board.start(Instant::now()) else { break };
-                let (world, declared) = (&world, files.declared.clone());
+                let (declared, part) = (files.declared.clone(), stop.part());
+                looks.insert(number, (declared.clone(), part.clone()));
+                let world = self.world(part);
                 running.push(Box::pin(async move {
-                    Done::Looked(Box::new(look::look(world, &declared, number, &trigger, false).await))
+                    Done::Looked(Box::new(look::look(&world, &declared, number, &trigger, false).await))
                 }));
-                looks += 1;
             }
             if paid_at.is_some_and(|at| at <= Instant::now()) {
                 paid_at = None;
                 let (world, declared) = (&world, files.declared.clone());
                 running.push(Box::pin(async move { Done::Paid(paid::when_due(world, &declared).await) }));
             }
-            let wait = [
-                Some(sign_at),
-                paid_at,
-                Some(poll_at),
-                board.next_at().filter(|_| looks < settings.campaigns_at_once),
-            ];
+            let wait =
+                [Some(sign_at), paid_at, Some(poll_at), board.next_at().filter(|_| looks.len() < at_once)];
             let timer = wait.into_iter().flatten().min().unwrap_or(poll_at);
             tokio::select! {
                 ask = asked() => match ask {
                     Ask::Stop => break self.drain(&mut feeds, &stop, running, &asked, settings.stop_within).await,
                     Ask::Reload => {
                         files.reload().await;
+                        supersede(&looks, &files.declared);
                         board.declare(ranked(&files.declared));
                         wake.ring(Reason::Signal);
                     }
@@ -158,7 +158,7 @@ impl Daemon<'_> {
                 () = feeds.go_on() => {}
                 Some(done) = running.next(), if !running.is_empty() => match done {
                     Done::Looked(looked) => {
-                        looks -= 1;
+                        looks.remove(&looked.number);
                         board.done(looked.number, looked.next, (self.roll)(), Instant::now());
                     }
                     Done::Reported(result) => {
@@ -189,6 +189,7 @@ impl Daemon<'_> {
                     watch.renew();
                     if files.reload().await {
                         paid_at = paid_at.map(|_| Instant::now());
+                        supersede(&looks, &files.declared);
                         board.declare(ranked(&files.declared));
                         wake.ring(Reason::Files);
                     }
@@ -213,7 +214,7 @@ impl Daemon<'_> {
         Ok(ended)
     }
 
-    fn world<'w>(&'w self, stop: &'w Stop) -> World<'w> {
+    fn world(&self, stop: Stop) -> World<'_> {
         World { store: self.store, clock: self.clock, root: &self.root, holder: self.holder, stop }
     }
 
@@ -297,6 +298,15 @@ impl Daemon<'_> {
 
 fn ranked(declared: &Declared) -> Vec<i32> {
     in_rank(&declared.manifest.campaigns).iter().map(|campaign| campaign.number).collect()
+}
+
+/// Passes that go by files which say something else now end after the call that they are at.
+fn supersede(looks: &BTreeMap<i32, (Declared, Stop)>, now: &Declared) {
+    for (number, (began_with, stop)) in looks {
+        if began_with.differs_for(*number, now) {
+            stop.ask();
+        }
+    }
 }
 
 /// Waits until the folders have been quiet for a moment.

@@ -21,6 +21,7 @@ mod mail;
 mod names;
 pub mod need;
 mod notes;
+mod order;
 mod paced;
 mod plan;
 mod preview;
@@ -34,7 +35,6 @@ mod wait;
 
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -42,7 +42,7 @@ use uuid::Uuid;
 
 use crate::manifest::Manifest;
 use crate::model::{
-    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop, Term,
+    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, Stop, Term,
 };
 use crate::provider::{self, Destination, Unpaced};
 use crate::store::approvals;
@@ -50,7 +50,7 @@ use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
 use crate::store::events::ByHand;
 use crate::store::history::{self, Pass, PassOutcome};
-use crate::store::pushes::{self, Gate, Settled};
+use crate::store::pushes::{self, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 use budget::Budget;
@@ -63,6 +63,7 @@ pub use error::ReconcileError;
 pub use explain::{Explanation, explain, words};
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use mail::{Rendered, SequenceRenderer};
+pub use order::Order;
 pub use plan::Planner;
 pub use preview::{Preview, preview};
 pub use recover::settle_by_hand;
@@ -83,48 +84,6 @@ pub struct Context<'a> {
     /// The commit that the files are from, if they are from one.
     pub revision: Option<&'a str>,
     pub stop: &'a Stop,
-}
-
-/// How one campaign is to be applied.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// What made us look: `apply`, `files, tick` ...
-    pub trigger: String,
-    /// Who lets the plan through although the guard blocks it.
-    pub approved: Option<String>,
-    /// The digest that was reviewed; another one is held back.
-    pub expected: Option<String>,
-    /// How long to wait within this pass for pushes that the provider put off.
-    pub patience: Duration,
-    /// How long to wait for another process that works on the campaign; `None` is until its lease would end.
-    pub lease_patience: Option<Duration>,
-    /// Whether new contacts are taken in.
-    pub takes_in: bool,
-    /// Whether enrollments may be handed over, those put off by earlier passes too.
-    pub window_open: bool,
-    /// The tick that this pass serves.
-    pub tick: Option<DateTime<Utc>>,
-}
-
-impl Order {
-    /// By a person, who says "now": neither schedule nor window holds.
-    pub fn by_hand(trigger: &str, patience: Duration) -> Self {
-        Self {
-            trigger: trigger.to_owned(),
-            approved: None,
-            expected: None,
-            patience,
-            lease_patience: None,
-            takes_in: true,
-            window_open: true,
-            tick: None,
-        }
-    }
-
-    fn gate(&self, campaign: &Campaign) -> Gate {
-        let active = campaign.state == State::Active;
-        Gate { enroll: active && self.window_open, update: active, over: campaign.state == State::Archived }
-    }
 }
 
 /// What one pass did.
@@ -204,10 +163,25 @@ async fn pass<'a>(
     };
     let declared = need::declared(context.manifest, campaign);
     // Without a schedule no tick is ever open: one that is declared later has missed none before it.
-    let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
+    let tick = match campaign.schedule {
+        // Whoever the end of the window has kept back is taken in when it opens again.
+        Some(_) if is_cut_off(context, campaign, order).await? => None,
+        Some(_) => order.tick,
+        None => Some(pass.started_at),
+    };
     let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, unread: stale, outcome, message })
+}
+
+/// Whether the window has closed on people who were to be taken in.
+async fn is_cut_off(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    order: &Order,
+) -> Result<bool, ReconcileError> {
+    let closed = order.keeps_window && !campaign.is_open(context.clock.now());
+    Ok(closed && order.takes_in && pushes::any_unclaimed(context.store, campaign.number).await?)
 }
 
 /// Answers are read before anybody is written to, as far as no other process reads them. Gives the senders whose mailbox
@@ -226,13 +200,9 @@ async fn hand_over(
     look: &Look,
     plan: &CampaignPlan,
 ) -> Result<push::Pushed, push::Fault> {
-    let mut gate = order.gate(campaign);
     let blind = matches!(&plan.blocked, Some(Blocked { guard: Guard::RemoteUnknown, .. }));
     let ready = if blind { Ok(()) } else { remote::prepare(context, campaign, look, plan).await };
-    if blind || ready.is_err() {
-        gate = Gate { enroll: false, update: false, ..gate };
-    }
-    let pushed = push::all_due(context, campaign, gate, order.patience).await?;
+    let pushed = push::all_due(context, campaign, order, !blind && ready.is_ok()).await?;
     let ready = match ready {
         Ok(()) if !blind => remote::start(context, campaign, plan).await,
         ready => ready,
@@ -296,6 +266,9 @@ fn conclusion(
     pushed: &Result<push::Pushed, push::Fault>,
 ) -> (PassOutcome, Option<String>) {
     match (pushed, &plan.blocked) {
+        (Err(fault), _) if matches!(fault.error, ReconcileError::Stopping) => {
+            (PassOutcome::Partial, Some(fault.message.clone()))
+        }
         (Err(fault), _) => (PassOutcome::Failed, Some(fault.message.clone())),
         (Ok(_), Some(blocked)) => (PassOutcome::Blocked, Some(blocked.message.clone())),
         (Ok(pushed), None) => {

@@ -31,3 +31,4 @@ mod soak;
 mod support;
 mod tidy;
 mod web;
+mod window;
