@@ -34,8 +34,6 @@ pub(super) fn start(globals: &Globals, is_service: bool) -> Logging {
     let log = registry().with(lines.with_filter(filter.and(filter_fn(is_event))));
 
     // A second subscriber (a test that calls this twice) changes nothing.
-    #[cfg(not(feature = "otlp"))]
-    let (_, logging) = (log.try_init(), Logging {});
     #[cfg(feature = "otlp")]
     let logging = {
         let exporter = wanted().then(super::otlp::Exporter::start).transpose();
@@ -45,11 +43,15 @@ pub(super) fn start(globals: &Globals, is_service: bool) -> Logging {
         Logging { exporter: exporter.ok().flatten() }
     };
     #[cfg(not(feature = "otlp"))]
-    if wanted() {
-        tracing::warn!(
-            "the environment names a collector of spans ({ENDPOINT}), and this build exports none: build it with `--features otlp`"
-        );
-    }
+    let logging = {
+        let _ = log.try_init();
+        if wanted() {
+            tracing::warn!(
+                "the environment names a collector of spans, and this build exports none: build it with `--features otlp`"
+            );
+        }
+        Logging {}
+    };
     logging
 }
 
@@ -71,12 +73,10 @@ impl Logging {
     }
 }
 
-const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-
 /// Whether the environment names a collector, as OpenTelemetry has it.
 fn wanted() -> bool {
     let value = |name: &str| std::env::var(name).unwrap_or_default();
     let named = |name| !value(name).is_empty();
-    (named(ENDPOINT) || named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    (named("OTEL_EXPORTER_OTLP_ENDPOINT") || named("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
         && !value("OTEL_SDK_DISABLED").eq_ignore_ascii_case("true")
 }
