@@ -1,4 +1,5 @@
 //! Spans of the real binary, as a collector gets them; and one that is away.
+#![cfg(test)]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
