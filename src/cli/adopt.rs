@@ -4,9 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::output::{BOLD, DIM, count, paint};
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Format, Globals, output};
+use crate::model::Clock as _;
 use crate::reconcile;
+use crate::store::events::ByHand;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -29,7 +31,10 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
     let session = Session::open(globals).await?;
     let context = session.context();
     let campaign = session.campaign(&arguments.campaign)?;
-    let fates = Box::pin(reconcile::adopt(&context, campaign, &arguments.remote, arguments.dry_run)).await?;
+    let actor = session::actor();
+    let by = ByHand { actor: &actor, at: session.clock.now() };
+    let fates =
+        Box::pin(reconcile::adopt(&context, campaign, &arguments.remote, arguments.dry_run, by)).await?;
     if arguments.format == Format::Json {
         output::json(&json!({
             "campaign": campaign.name,

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::exit::Coded;
 use super::output::{GREEN, RED, YELLOW, count, paint};
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Format, Globals, output, plan};
 use crate::daemon::Looked;
 use crate::model::{Campaign, Plan, Totals};
@@ -102,7 +102,8 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             approved: arguments
                 .approve
                 .iter()
-                .any(|name| *name == campaign.name || *name == campaign.number.to_string()),
+                .any(|name| *name == campaign.name || *name == campaign.number.to_string())
+                .then(session::actor),
             expected: expected.get(&campaign.number).cloned(),
             ..Order::by_hand("apply", PATIENCE)
         };

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::exit::Coded;
 use super::output::{BOLD, DIM, paint};
-use super::session::Database;
+use super::session::{self, Database};
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, TEST_STATUSES, printable};
 use crate::store::contacts::{self, Contact};
@@ -175,7 +175,7 @@ async fn write(store: &Store, set: &Set, changes: &Changes, zone: Tz) -> anyhow:
         );
         return Err(Coded::error(Exit::Usage, message));
     }
-    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: DatabaseClock::read(store).await?.now() };
     let mut answers = Vec::new();
     for contact in contacts {

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Coded;
 use super::output::{BOLD, DIM, paint};
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, printable};
 use crate::store::drafts::{self, Decision, DraftKey, Shown};
@@ -145,7 +145,7 @@ fn unknown(key: &DraftKey) -> anyhow::Error {
 }
 
 async fn decide(session: &Session, keys: &[DraftKey], decision: Decision<'_>) -> anyhow::Result<Exit> {
-    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: session.clock.now() };
     let word = match decision {
         Decision::Approve { .. } => "approved",

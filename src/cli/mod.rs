@@ -17,9 +17,12 @@ mod feedback;
 mod forecast;
 mod history;
 mod import;
+mod logging;
 mod mail;
 mod mailboxes;
 mod migrate;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod pause;
 mod plan;
@@ -43,7 +46,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 pub use exit::Exit;
 
@@ -197,7 +199,7 @@ pub fn main() -> ExitCode {
     if globals.no_color {
         anstream::ColorChoice::Never.write_global();
     }
-    start_logging(globals, arguments.command.is_service());
+    let logging = logging::start(globals, arguments.command.is_service());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let exit = match runtime {
         Ok(runtime) => {
@@ -213,6 +215,7 @@ pub fn main() -> ExitCode {
         }
         Err(error) => Err(anyhow::Error::new(error).context("could not start the runtime")),
     };
+    logging.end();
     match exit {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -279,26 +282,4 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Migrate(arguments) => migrate::run(globals, &arguments).await,
         Command::Schema(arguments) => schema::run(globals, &arguments),
     }
-}
-
-fn start_logging(globals: &Globals, is_service: bool) {
-    let level = match (globals.quiet, globals.verbose) {
-        (true, _) => "error",
-        (false, 0) if is_service => "warn,outreachd=info",
-        (false, 0) => "warn",
-        (false, 1) => "info,outreachd=debug",
-        (false, _) => "debug",
-    };
-    let filter = EnvFilter::try_from_env("OUTREACHD_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let ansi = !globals.no_color && std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(ansi)
-        .with_target(false);
-    // A second subscriber (a test that calls this twice) changes nothing.
-    let _ = match globals.log_format {
-        LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
-    };
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::exit::Coded;
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Globals, output};
 use crate::model::{Campaign, Clock as _};
 use crate::store::events::ByHand;
@@ -41,7 +41,7 @@ pub(super) async fn pause(globals: &Globals, arguments: &Pause) -> anyhow::Resul
     let campaign = session.campaign(&arguments.campaign)?;
     let now = session.clock.now();
     let until = arguments.until.as_deref().map(|text| instant(text, campaign, now)).transpose()?;
-    let actor = actor();
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: now };
     pauses::begin(&session.database.store, campaign.number, &arguments.reason, until, by).await?;
     let end = until.map_or_else(
@@ -57,7 +57,7 @@ pub(super) async fn pause(globals: &Globals, arguments: &Pause) -> anyhow::Resul
 
 pub(super) async fn resume(globals: &Globals, arguments: &Resume) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
-    let actor = actor();
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: session.clock.now() };
     let store = &session.database.store;
     let reason = arguments.reason.as_deref();
@@ -93,10 +93,6 @@ async fn resume_mailbox(
         format!("mailbox {name} was not paused\n")
     })?;
     Ok(Exit::Done)
-}
-
-fn actor() -> String {
-    std::env::var("USER").unwrap_or_else(|_| "cli".to_owned())
 }
 
 fn instant(text: &str, campaign: &Campaign, now: DateTime<Utc>) -> anyhow::Result<DateTime<Utc>> {

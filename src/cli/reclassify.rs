@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use super::output::count;
 use super::replies::what_came;
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Format, Globals, output};
+use crate::model::Clock as _;
 use crate::reconcile::inbox::{self, Changed};
+use crate::store::events::ByHand;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -20,6 +22,8 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
+    let actor = session::actor();
+    let by = ByHand { actor: &actor, at: session.clock.now() };
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut list: Vec<Value> = Vec::new();
     let tell = |one: &Changed| {
@@ -40,7 +44,8 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
             "flips": flips(one),
         }));
     };
-    let (seen, reread) = inbox::reclassify(&session.context(), arguments.dry_run, tell).await?;
+    let (seen, reread) =
+        inbox::reclassify(&session.context(), (!arguments.dry_run).then_some(by), tell).await?;
     if arguments.format == Format::Json {
         output::json(&json!({ "read": seen, "applied": !arguments.dry_run, "changed": list }))?;
         return Ok(Exit::Done);

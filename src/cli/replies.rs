@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::exit::Coded;
 use super::output::{BOLD, YELLOW, count, paint};
-use super::session::{Database, Session};
+use super::session::{self, Database, Session};
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, printable};
 use crate::reconcile::inbox;
@@ -237,7 +237,7 @@ fn stranger(listed: &Listed) -> String {
 async fn correct(globals: &Globals, id: &str, kind: Kind) -> anyhow::Result<Exit> {
     let session = Session::open(globals).await?;
     let one = find(&session.database.store, id).await?;
-    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: session.clock.now() };
     let done = inbox::correct(&session.context(), one.listed.id, kind.word(), by).await?;
     let Some(reread) = done else {
@@ -251,7 +251,7 @@ async fn correct(globals: &Globals, id: &str, kind: Kind) -> anyhow::Result<Exit
 async fn release(globals: &Globals, id: &str) -> anyhow::Result<Exit> {
     let database = open(globals).await?;
     let one = find(&database.store, id).await?;
-    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: DatabaseClock::read(&database.store).await?.now() };
     let released = replies::release(&database.store, one.listed.id, by).await?;
     output::write(if released {

@@ -3,11 +3,12 @@
 use clap::Args;
 
 use super::exit::Coded;
-use super::session::Session;
+use super::session::{self, Session};
 use super::{Exit, Globals, output};
-use crate::model::PushKey;
+use crate::model::{Clock as _, PushKey};
 use crate::reconcile::settle_by_hand;
 use crate::store::campaigns::remembered;
+use crate::store::events::ByHand;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -34,7 +35,9 @@ pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Res
         Err(unknown) => remembered(&session.database.store, key.campaign).await?.ok_or(unknown)?,
     };
     let arrived = arguments.arrived && !arguments.not_arrived;
-    if !settle_by_hand(&session.context(), &campaign, key, arrived).await? {
+    let actor = session::actor();
+    let by = ByHand { actor: &actor, at: session.clock.now() };
+    if !settle_by_hand(&session.context(), &campaign, key, arrived, by).await? {
         return Err(Coded::error(Exit::Usage, format!("push {key} is not in doubt: see `outreachd status`")));
     }
     let next = if arrived { "settled as accepted" } else { "the next apply hands it over again" };

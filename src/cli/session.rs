@@ -154,6 +154,11 @@ impl Session {
     }
 }
 
+/// Who does by hand what is done: the name that the system knows them by.
+pub(super) fn actor() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "cli".to_owned())
+}
+
 fn is_named(campaign: &Campaign, name: &str) -> bool {
     campaign.name == name || campaign.number.to_string() == name
 }

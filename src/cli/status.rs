@@ -1,5 +1,7 @@
 //! `outreachd status`: campaigns, their conditions, counts and next ticks, daemons, what is blocked or in doubt.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde_json::{Value, json};
@@ -15,7 +17,7 @@ use crate::store::conditions::{self, Standing};
 use crate::store::daemons::{self, Daemon};
 use crate::store::pauses::{self, Pause};
 use crate::store::replies::feed;
-use crate::store::status::{self, CampaignStatus, InDoubt};
+use crate::store::status::{self, CampaignStatus, InDoubt, Waiting};
 use crate::store::{DatabaseClock, StoreError, campaigns};
 
 /// Pushes in doubt shown at once.
@@ -42,6 +44,7 @@ struct Facts {
     mailboxes: Vec<feed::Row>,
     /// Mails that wait for a person's word.
     undecided: i64,
+    waiting: Waiting,
     orphans: Vec<crate::model::Orphan>,
 }
 
@@ -129,6 +132,7 @@ async fn gather(database: &Database, manifest: &Manifest) -> Result<Facts, Store
         in_doubt: status::in_doubt(store, SHOWN).await?,
         mailboxes: feed::list(store).await?,
         undecided: feed::undecided(store).await?,
+        waiting: status::waiting(store).await?,
         orphans,
     })
 }
@@ -174,6 +178,8 @@ fn as_json(manifest: &Manifest, facts: &Facts) -> Value {
         "orphaned": facts.orphans,
         "mailboxes": mailboxes::as_json(&manifest.project, &facts.mailboxes, facts.now),
         "undecided_replies": facts.undecided,
+        "undecided_drafts": facts.waiting.drafts,
+        "lost_answers": { "enrichment": facts.waiting.lost_lookups, "drafting": facts.waiting.lost_drafts },
     })
 }
 
@@ -246,6 +252,7 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
         ));
     }
     text.push_str(&mailboxes::as_text(&manifest.project, &facts.mailboxes, facts.undecided, facts.now));
+    text.push_str(&waiting_text(facts.waiting));
     text.push_str(&daemons_text(&facts.daemons, &manifest.digest, facts.now));
     let mut line = |words: String| {
         text.push_str(&words);
@@ -267,6 +274,20 @@ fn as_text(manifest: &Manifest, facts: &Facts) -> String {
                 .to_owned(),
         );
     }
+    text
+}
+
+fn waiting_text(waiting: Waiting) -> String {
+    let mut text = String::new();
+    let mut line = |n: i64, what: &str, words: &str| {
+        if n > 0 {
+            let _ = writeln!(text, "{} {words}", paint(YELLOW, output::count(n, what)));
+        }
+    };
+    let Waiting { drafts, lost_lookups, lost_drafts } = waiting;
+    line(drafts, "draft", "to decide for a person: `outreachd drafts list`");
+    line(lost_lookups, "lost answer", "of enrichment: `outreachd enrich --retry-lost` pays for them again");
+    line(lost_drafts, "lost answer", "of drafting: `outreachd draft --retry-lost` pays for them again");
     text
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit::Coded;
-use super::session::Database;
+use super::session::{self, Database};
 use super::{Exit, Format, Globals, output};
 use crate::model::{Clock as _, SystemClock, is_address, normalize_address};
 use crate::store::events::ByHand;
@@ -62,7 +62,7 @@ impl Reason {
 pub(super) async fn run(globals: &Globals, arguments: &Arguments) -> anyhow::Result<Exit> {
     // A stop must get through even when a file is broken.
     let project = crate::manifest::load(&globals.root).project;
-    let actor = std::env::var("USER").unwrap_or_else(|_| "cli".to_owned());
+    let actor = session::actor();
     let by = ByHand { actor: &actor, at: SystemClock.now() };
     match &arguments.command {
         Command::Add { targets, reason, note } => {

@@ -113,7 +113,7 @@ impl<'w> Feeds<'w> {
                     root: world.root,
                     holder: world.holder,
                     revision: declared.revision.as_deref(),
-                    stop: world.stop,
+                    stop: &world.stop,
                 };
                 if let Some(mailbox) = declared.manifest.project.mailboxes.get(&name) {
                     inbox::follow(&context, mailbox, &|| wake.ring(Reason::Mail), end.wait()).await;

@@ -19,6 +19,15 @@ pub(super) struct Declared {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+impl Declared {
+    /// Whether a pass over that campaign is to go by other files than these now.
+    pub(super) fn differs_for(&self, number: i32, now: &Self) -> bool {
+        let (was, is) = (&self.manifest, &now.manifest);
+        let of = |manifest: &'_ Manifest| manifest.campaigns.iter().find(|one| one.number == number).cloned();
+        of(was) != of(is) || was.segments != is.segments || was.project != is.project
+    }
+}
+
 /// The folder and what was last read from it.
 #[derive(Debug)]
 pub(super) struct Files {

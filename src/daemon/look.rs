@@ -22,7 +22,7 @@ pub(super) struct World<'a> {
     pub clock: &'a DatabaseClock,
     pub root: &'a Path,
     pub holder: Uuid,
-    pub stop: &'a Stop,
+    pub stop: Stop,
 }
 
 /// What a look came to.
@@ -96,6 +96,10 @@ async fn try_look(
         return Ok(Looked { number, result: Some(result), next: Next::In(STAND_BY) });
     }
     say(number, trigger, &result);
+    if matches!(result, Err(ReconcileError::Stopping)) {
+        // Nothing is wrong with the campaign: it goes on by other files, or in another process.
+        return Ok(Looked { number, result: Some(result), next: Next::In(Duration::ZERO) });
+    }
     let next = match &result {
         // What this pass did, or was stopped from doing, may leave something to do.
         Ok(applied) if applied.stopped > 0 || applied.plan.changes() > 0 => {
@@ -124,7 +128,7 @@ async fn pass(
         root: world.root,
         holder: world.holder,
         revision: declared.revision.as_deref(),
-        stop: world.stop,
+        stop: &world.stop,
     };
     let campaign = find(manifest, number);
     let trigger =
@@ -132,7 +136,7 @@ async fn pass(
     let order = Order {
         lease_patience: (!waits).then_some(Duration::ZERO),
         takes_in: need.takes_in,
-        window_open: need.window_open,
+        keeps_window: true,
         tick: need.tick.filter(|_| need.takes_in).map(|tick| tick.at),
         ..Order::by_hand(&trigger, Duration::ZERO)
     };
@@ -151,7 +155,7 @@ async fn listen(world: &World<'_>, declared: &Declared, campaign: &Campaign) {
         root: world.root,
         holder: world.holder,
         revision: declared.revision.as_deref(),
-        stop: world.stop,
+        stop: &world.stop,
     };
     if let Err(error) = feedback_when_due(&context, campaign).await {
         warn!(campaign = campaign.number, error = error.chain(), "could not listen to the provider");

@@ -13,6 +13,7 @@ mod service;
 mod wake;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -80,6 +81,8 @@ pub struct Daemon<'a> {
 enum Done {
     Looked(Box<Looked>),
     Reported(Result<(), StoreError>),
+    /// People, of conditions.
+    Told,
     /// With how long until it is asked about again.
     Paid(Duration),
 }
@@ -88,7 +91,7 @@ impl Daemon<'_> {
     /// One round over all campaigns, in order of rank: what a daemon would do now.
     pub async fn once(&self) -> Result<Vec<Looked>, Vec<Diagnostic>> {
         let files = Files::open(&self.root).await?;
-        let world = self.world(Stop::never());
+        let world = self.world(Stop::default());
         let mut all = Vec::new();
         for number in ranked(&files.declared) {
             all.push(look::look(&world, &files.declared, number, "once", true).await);
@@ -103,14 +106,15 @@ impl Daemon<'_> {
         let started_at = self.clock.now();
         let mut watch = Watch::start(&self.root);
         let stop = Stop::default();
-        let world = self.world(&stop);
+        let world = self.world(stop.clone());
         let wake = Wake::default();
         let mut board = Board::default();
         board.declare(ranked(&files.declared));
         wake.ring(Reason::Start);
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut feeds = Feeds::new(&world, &wake);
-        let mut looks = 0;
+        let mut looks: BTreeMap<i32, (Declared, Stop)> = BTreeMap::new();
+        let mut telling = false;
         let mut sign_at = Instant::now();
         let mut paid_at = Some(Instant::now());
         let mut tidy_at = Instant::now();
@@ -122,31 +126,30 @@ impl Daemon<'_> {
             service::alive();
             feeds.declare(&files.declared);
             let settings = files.declared.manifest.project.daemon.clone();
-            while looks < settings.campaigns_at_once {
+            let at_once = settings.campaigns_at_once as usize;
+            while looks.len() < at_once {
                 let Some((number, trigger)) = board.start(Instant::now()) else { break };
-                let (world, declared) = (&world, files.declared.clone());
+                let (declared, part) = (files.declared.clone(), stop.part());
+                looks.insert(number, (declared.clone(), part.clone()));
+                let world = self.world(part);
                 running.push(Box::pin(async move {
-                    Done::Looked(Box::new(look::look(world, &declared, number, &trigger, false).await))
+                    Done::Looked(Box::new(look::look(&world, &declared, number, &trigger, false).await))
                 }));
-                looks += 1;
             }
             if paid_at.is_some_and(|at| at <= Instant::now()) {
                 paid_at = None;
                 let (world, declared) = (&world, files.declared.clone());
                 running.push(Box::pin(async move { Done::Paid(paid::when_due(world, &declared).await) }));
             }
-            let wait = [
-                Some(sign_at),
-                paid_at,
-                Some(poll_at),
-                board.next_at().filter(|_| looks < settings.campaigns_at_once),
-            ];
+            let wait =
+                [Some(sign_at), paid_at, Some(poll_at), board.next_at().filter(|_| looks.len() < at_once)];
             let timer = wait.into_iter().flatten().min().unwrap_or(poll_at);
             tokio::select! {
                 ask = asked() => match ask {
                     Ask::Stop => break self.drain(&mut feeds, &stop, running, &asked, settings.stop_within).await,
                     Ask::Reload => {
                         files.reload().await;
+                        supersede(&looks, &files.declared);
                         board.declare(ranked(&files.declared));
                         wake.ring(Reason::Signal);
                     }
@@ -155,10 +158,21 @@ impl Daemon<'_> {
                 () = feeds.go_on() => {}
                 Some(done) = running.next(), if !running.is_empty() => match done {
                     Done::Looked(looked) => {
-                        looks -= 1;
+                        looks.remove(&looked.number);
                         board.done(looked.number, looked.next, (self.roll)(), Instant::now());
                     }
-                    Done::Reported(result) => self.note(result),
+                    Done::Reported(result) => {
+                        if result.is_ok() && !telling {
+                            telling = true;
+                            let (world, manifest) = (&world, files.declared.manifest.clone());
+                            running.push(Box::pin(async move {
+                                notify::tell(world, &manifest).await;
+                                Done::Told
+                            }));
+                        }
+                        self.note(result);
+                    }
+                    Done::Told => telling = false,
                     Done::Paid(wait) => paid_at = Some(Instant::now() + wait),
                 },
                 () = watch.event() => {
@@ -175,6 +189,7 @@ impl Daemon<'_> {
                     watch.renew();
                     if files.reload().await {
                         paid_at = paid_at.map(|_| Instant::now());
+                        supersede(&looks, &files.declared);
                         board.declare(ranked(&files.declared));
                         wake.ring(Reason::Files);
                     }
@@ -188,13 +203,8 @@ impl Daemon<'_> {
                     tidy_at = Instant::now() + TIDY_EVERY;
                 }
                 let sign = self.sign(&files.declared, &started, started_at);
-                let manifest = files.declared.manifest.clone();
                 running.push(Box::pin(async move {
-                    let reported = report(self.store, self.clock, sign, tidies).await;
-                    if reported.is_ok() {
-                        notify::tell(self.store, self.clock, &self.root, &manifest).await;
-                    }
-                    Done::Reported(reported)
+                    Done::Reported(report(self.store, self.clock, sign, tidies).await)
                 }));
             }
         };
@@ -204,7 +214,7 @@ impl Daemon<'_> {
         Ok(ended)
     }
 
-    fn world<'w>(&'w self, stop: &'w Stop) -> World<'w> {
+    fn world(&self, stop: Stop) -> World<'_> {
         World { store: self.store, clock: self.clock, root: &self.root, holder: self.holder, stop }
     }
 
@@ -288,6 +298,15 @@ impl Daemon<'_> {
 
 fn ranked(declared: &Declared) -> Vec<i32> {
     in_rank(&declared.manifest.campaigns).iter().map(|campaign| campaign.number).collect()
+}
+
+/// Passes that go by files which say something else now end after the call that they are at.
+fn supersede(looks: &BTreeMap<i32, (Declared, Stop)>, now: &Declared) {
+    for (number, (began_with, stop)) in looks {
+        if began_with.differs_for(*number, now) {
+            stop.ask();
+        }
+    }
 }
 
 /// Waits until the folders have been quiet for a moment.

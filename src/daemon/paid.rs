@@ -60,7 +60,7 @@ async fn try_run(
         clock: world.clock,
         root: world.root,
         holder: world.holder,
-        stop: world.stop,
+        stop: &world.stop,
         domains: &dns,
     };
     let segment = settings.segment.as_ref().and_then(|name| segments.get(name));
@@ -105,7 +105,7 @@ async fn try_draft(
         clock: world.clock,
         root: world.root,
         holder: world.holder,
-        stop: world.stop,
+        stop: &world.stop,
     };
     let order = draft::Order {
         trigger: "daemon",

@@ -22,6 +22,8 @@ use crate::model::MailTls;
 const CONNECTING: Duration = Duration::from_secs(15);
 /// From one answer to the next; the longest is a mail as large as we read.
 pub(super) const ANSWERING: Duration = Duration::from_mins(2);
+/// Of the first answer after the greeting: a server that cannot look a password up soon is not well.
+const LOGGING_IN: Duration = Duration::from_secs(30);
 const LEAVING: Duration = Duration::from_secs(2);
 
 pub(super) type Stream = Box<dyn Link>;
@@ -78,7 +80,7 @@ impl Connection {
                 other => other,
             })
         };
-        let mut session = within(ANSWERING, "log us in", login).await?;
+        let mut session = within(LOGGING_IN, "log us in", login).await?;
         let capabilities = async {
             let doing = "say what it can do";
             session.capabilities().await.map_err(|error| MailboxError::of(doing, error))

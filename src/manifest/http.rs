@@ -1,13 +1,10 @@
 //! `http` -> [`HttpSettings`].
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::finding::Findings;
-use super::project::{bounded, secret};
-use super::raw::{RawHttp, RawNotify, RawToken};
-use super::yaml::child;
-use crate::model::{AccessToken, HttpSettings, NoticeTarget, PublicSettings, Span};
+use super::raw::{RawHttp, RawToken};
+use crate::model::{AccessToken, HttpSettings, PublicSettings};
 
 const LISTEN: &str = "127.0.0.1:8466";
 const PER_MINUTE: u32 = 120;
@@ -59,19 +56,6 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: &RawHttp) -> Option<HttpSe
             .advise("two sides, two ports: only then can one be exposed alone");
     }
     Some(HttpSettings { listen: listen?, hosts, tokens, public })
-}
-
-/// Who is told of conditions.
-pub(super) fn notify(findings: &mut Findings<'_>, raw: &[RawNotify]) -> Vec<NoticeTarget> {
-    let mut targets = Vec::new();
-    for (index, raw) in raw.iter().enumerate() {
-        let pointer = format!("/notify/{index}");
-        let slack = raw.slack.as_deref().and_then(|text| secret(findings, &child(&pointer, "slack"), text));
-        let after = bounded(findings, &child(&pointer, "after"), raw.after.as_ref(), 0, 86_400);
-        let after = after.map_or(Duration::from_mins(1), Span::approximate);
-        targets.extend(slack.map(|slack| NoticeTarget { slack, after }));
-    }
-    targets
 }
 
 fn address(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<SocketAddr> {

@@ -92,7 +92,7 @@ fn mailbox(
 }
 
 /// An address, in the form in which addresses are compared.
-fn address(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
+pub(super) fn address(findings: &mut Findings<'_>, pointer: &str, text: &str) -> Option<String> {
     let address = normalize_address(text);
     if is_address(&address) {
         return Some(address);
@@ -159,6 +159,34 @@ fn imap(findings: &mut Findings<'_>, pointer: &str, raw: &RawImap) -> Option<Ima
     })
 }
 
+/// The mailbox of that name, if it has a server to send through.
+pub(super) fn sender<'m>(
+    findings: &mut Findings<'_>,
+    pointer: &str,
+    name: &str,
+    mailboxes: &'m BTreeMap<String, Mailbox>,
+    declared: &BTreeMap<String, RawMailbox>,
+) -> Option<&'m Mailbox> {
+    match mailboxes.get(name) {
+        Some(mailbox) if mailbox.smtp.is_some() => return Some(mailbox),
+        Some(_) => {
+            findings
+                .error(pointer, "missing-key", format!("the mailbox `{name}` has no server to send through"))
+                .advise("give it `smtp: { host: ..., user: ..., password: ... }`");
+        }
+        // One that is declared and at fault has been reported where it stands.
+        None if declared.contains_key(name) => {}
+        None => {
+            let known = declared.keys().map(String::as_str);
+            findings.error(pointer, "unknown-mailbox", format!("there is no mailbox `{name}`")).advise_some(
+                suggestion(name, known)
+                    .or_else(|| Some("declare it under `mailboxes` in outreach.yaml".to_owned())),
+            );
+        }
+    }
+    None
+}
+
 /// The provider that sends through `mailboxes`.
 pub(super) fn smtp(
     findings: &mut Findings<'_>,
@@ -171,33 +199,10 @@ pub(super) fn smtp(
     let mut senders: Vec<Mailbox> = Vec::new();
     for (index, name) in raw.senders.iter().enumerate() {
         let place = format!("{}/{index}", at("senders"));
-        match mailboxes.get(name) {
-            _ if senders.iter().any(|sender| sender.name == *name) => {
-                findings
-                    .error(&place, "duplicate", format!("`{name}` is named twice"))
-                    .advise("name it once");
-            }
-            Some(mailbox) if mailbox.smtp.is_none() => {
-                findings
-                    .error(
-                        &place,
-                        "missing-key",
-                        format!("the mailbox `{name}` has no server to send through"),
-                    )
-                    .advise("give it `smtp: { host: ..., user: ..., password: ... }`");
-            }
-            Some(mailbox) => senders.push(mailbox.clone()),
-            // One that is declared and at fault has been reported where it stands.
-            None if declared.contains_key(name) => {}
-            None => {
-                let known = declared.keys().map(String::as_str);
-                findings
-                    .error(&place, "unknown-mailbox", format!("there is no mailbox `{name}`"))
-                    .advise_some(
-                        suggestion(name, known)
-                            .or_else(|| Some("declare it under `mailboxes` in outreach.yaml".to_owned())),
-                    );
-            }
+        if senders.iter().any(|sender| sender.name == *name) {
+            findings.error(&place, "duplicate", format!("`{name}` is named twice")).advise("name it once");
+        } else {
+            senders.extend(sender(findings, &place, name, mailboxes, declared).cloned());
         }
     }
     let timeout = bounded(findings, &at("timeout"), raw.timeout.as_ref(), 1, 600);

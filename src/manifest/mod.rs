@@ -17,6 +17,7 @@ mod http;
 mod literal;
 mod mail;
 mod names;
+mod notify;
 mod operator;
 mod project;
 mod raw;

@@ -13,7 +13,7 @@ use super::raw::{
     RawDaemon, RawDatabase, RawFile, RawMailbox, RawProject, RawSmartlead, RawSmtp, RawWebhook,
 };
 use super::yaml::child;
-use super::{campaign, drafting, enrichment, http, mail, names, shape, timing};
+use super::{campaign, drafting, enrichment, http, mail, names, notify, shape, timing};
 use crate::model::{
     DaemonSettings, DatabaseSettings, Defaults, Mailbox, Project, ProviderKind, ProviderSettings, SecretRef,
     Span,
@@ -45,11 +45,12 @@ pub(super) fn check(findings: &mut Findings<'_>, raw: RawProject) -> Project {
     if let Some(raw) = raw.daemon {
         project.daemon = daemon(findings, &raw);
     }
-    project.notify = http::notify(findings, raw.notify.as_deref().unwrap_or_default());
     project.enrichment = raw.enrichment.and_then(|raw| enrichment::check(findings, &raw));
     project.drafting = raw.drafting.and_then(|raw| drafting::check(findings, &raw));
     project.http = raw.http.and_then(|raw| http::check(findings, &raw));
     project.mailboxes = mail::mailboxes(findings, &raw.mailboxes, &project.defaults);
+    let told = raw.notify.as_deref().unwrap_or_default();
+    project.notify = notify::check(findings, told, &project.mailboxes, &raw.mailboxes);
     if let Some(raw) = &raw.replies {
         project.replies = mail::replies(findings, raw);
     }

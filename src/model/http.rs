@@ -1,12 +1,9 @@
 //! Where the daemon answers HTTP, and to whom.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use super::secret::SecretRef;
 
 /// What somebody may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -43,14 +40,6 @@ pub struct PublicSettings {
     pub listen: SocketAddr,
     /// Requests a minute from one address that may be refused before it has to wait.
     pub per_minute: u32,
-}
-
-/// Who is told of conditions, by a webhook as Slack takes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NoticeTarget {
-    pub slack: SecretRef,
-    /// A condition is told of when it has held, or not held, for so long.
-    pub after: Duration,
 }
 
 /// The operators' side.

@@ -15,6 +15,7 @@ mod health;
 mod holes;
 mod http;
 mod mail;
+mod notice;
 mod plan;
 mod project;
 mod remote;
@@ -47,11 +48,12 @@ pub use duration::{Span, SpanUnit};
 pub use enrichment::{AddressStatus, EnrichStep, EnrichmentSettings, Prices, is_special_domain, web_domain};
 pub use health::Health;
 pub use holes::fill_holes;
-pub use http::{AccessToken, HttpSettings, NoticeTarget, PublicSettings, Role};
+pub use http::{AccessToken, HttpSettings, PublicSettings, Role};
 pub use mail::{
     Colleagues, Dkim, ImapSettings, MailServer, MailTls, Mailbox, ReplySettings, SenderLimits, SmtpSettings,
     Unsubscribe,
 };
+pub use notice::{NoticePlace, NoticeTarget};
 pub use plan::{
     Action, ActionKind, Blocked, CampaignPlan, Change, FORMAT_VERSION, FunnelStep, Guard, Orphan, Plan, Skip,
     Totals, WithdrawReason,

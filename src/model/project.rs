@@ -11,8 +11,9 @@ use super::campaign::{Campaign, Safety};
 use super::draft::DraftingSettings;
 use super::duration::Span;
 use super::enrichment::EnrichmentSettings;
-use super::http::{HttpSettings, NoticeTarget};
-use super::mail::{Mailbox, ReplySettings, SmtpSettings};
+use super::http::HttpSettings;
+use super::mail::{Dkim, Mailbox, ReplySettings, SmtpSettings};
+use super::notice::NoticeTarget;
 use super::remote::OtherCampaigns;
 use super::secret::SecretRef;
 
@@ -156,6 +157,12 @@ impl Project {
     /// Mails of the campaign's sequence, where we send each one ourselves.
     pub fn mails(&self, campaign: &Campaign) -> Option<u16> {
         self.providers.get(&campaign.provider)?.kind.smtp().map(|_| campaign.sequence.len() as u16)
+    }
+
+    /// What the mailbox's mails are signed with, if it sends for a provider that signs.
+    pub fn dkim(&self, mailbox: &Mailbox) -> Option<&Dkim> {
+        let mut settings = self.providers.values().filter_map(|provider| provider.kind.smtp());
+        settings.find(|smtp| smtp.senders.iter().any(|sender| sender.name == mailbox.name))?.dkim.as_ref()
     }
 }
 

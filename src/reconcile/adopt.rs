@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{Context, ReconcileError, feedback, held, open_provider};
 use crate::model::Campaign;
 use crate::provider::{CallError, Member, MemberState, News, NewsKind};
+use crate::store::events::ByHand;
 use crate::store::remote::{self, Adoptee, Adoption, Fates};
 use crate::store::{campaign_lease, campaigns};
 
@@ -15,9 +16,10 @@ pub async fn adopt(
     campaign: &Campaign,
     remote_id: &str,
     dry_run: bool,
+    by: ByHand<'_>,
 ) -> Result<Fates, ReconcileError> {
     let planner = held::take(context, campaign_lease(campaign.number)).await?;
-    let work = take_over(context, campaign, remote_id, dry_run);
+    let work = take_over(context, campaign, remote_id, dry_run, by);
     let result = Box::pin(held::while_held(context, &planner, work)).await;
     held::give_back(context, &planner).await;
     result
@@ -28,6 +30,7 @@ async fn take_over(
     campaign: &Campaign,
     remote_id: &str,
     dry_run: bool,
+    by: ByHand<'_>,
 ) -> Result<Fates, ReconcileError> {
     let refuse =
         |message: String| ReconcileError::Misconfigured { provider: campaign.provider.clone(), message };
@@ -66,7 +69,7 @@ async fn take_over(
         .collect();
     tolerated.push(campaign.number);
     let people: Vec<Adoptee> = members.iter().map(|member| adoptee(campaign, member)).collect();
-    let adoption = Adoption { campaign, remote_id, tolerated: &tolerated, now: context.clock.now(), dry_run };
+    let adoption = Adoption { campaign, remote_id, tolerated: &tolerated, by, dry_run };
     let fates = remote::adopt(context.store, adoption, &people).await?;
     if !dry_run {
         // Who has stopped there has stopped here.

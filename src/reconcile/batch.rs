@@ -30,6 +30,7 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     /// One call. A process that slept through its lease calls nobody: another one has its pushes now.
+    #[tracing::instrument(name = "call", skip_all, fields(campaign = self.campaign.number, provider = self.campaign.provider, items = items.len()))]
     async fn perform(&self, items: &[Item]) -> Result<Answer, ReconcileError> {
         if !self.lease.is_surely_held() {
             return Err(ReconcileError::LeaseLost(self.lease.name.clone()));

@@ -27,7 +27,9 @@ pub enum ReconcileError {
     RateSpent(String),
     #[error("could not read a mailbox")]
     Mailbox(#[from] MailboxError),
-    #[error("the process was asked to stop; what is not handed over yet is left to the next pass")]
+    #[error(
+        "stopped between two calls, because the process ends or its files have changed; what is not handed over yet is left to the next pass"
+    )]
     Stopping,
     #[error("campaign {campaign} is not what was reviewed any more; nothing was done, make a new plan")]
     Stale { campaign: String },

@@ -85,6 +85,7 @@ pub(super) async fn stops(context: &Context<'_>, campaign: &Campaign) -> Result<
     listen(context, campaign, &STOPS, STOPS_EVERY).await.map(|_| ())
 }
 
+#[tracing::instrument(name = "listen", skip_all, fields(campaign = campaign.number, provider = campaign.provider))]
 async fn listen(
     context: &Context<'_>,
     campaign: &Campaign,

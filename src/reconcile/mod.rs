@@ -21,6 +21,7 @@ mod mail;
 mod names;
 pub mod need;
 mod notes;
+mod order;
 mod paced;
 mod plan;
 mod preview;
@@ -34,7 +35,6 @@ mod wait;
 
 use std::future::Future;
 use std::path::Path;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use tracing::info;
@@ -42,14 +42,15 @@ use uuid::Uuid;
 
 use crate::manifest::Manifest;
 use crate::model::{
-    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, State, Stop, Term,
+    Blocked, Campaign, CampaignPlan, Clock, Guard, ProviderKind, ProviderSettings, Stop, Term,
 };
 use crate::provider::{self, Destination, Unpaced};
 use crate::store::approvals;
 use crate::store::campaigns::{self, Seen};
 use crate::store::diff::Record;
+use crate::store::events::ByHand;
 use crate::store::history::{self, Pass, PassOutcome};
-use crate::store::pushes::{self, Gate, Settled};
+use crate::store::pushes::{self, Settled};
 use crate::store::{self, Lease, PLANNING_LEASE, Store, StoreError, campaign_lease, provider_lease};
 
 use budget::Budget;
@@ -62,6 +63,7 @@ pub use error::ReconcileError;
 pub use explain::{Explanation, explain, words};
 pub use feedback::{Webhook, WebhookFault, feedback, feedback_when_due, webhook};
 pub use mail::{Rendered, SequenceRenderer};
+pub use order::Order;
 pub use plan::Planner;
 pub use preview::{Preview, preview};
 pub use recover::settle_by_hand;
@@ -82,48 +84,6 @@ pub struct Context<'a> {
     /// The commit that the files are from, if they are from one.
     pub revision: Option<&'a str>,
     pub stop: &'a Stop,
-}
-
-/// How one campaign is to be applied.
-#[derive(Debug, Clone)]
-pub struct Order {
-    /// What made us look: `apply`, `files, tick` ...
-    pub trigger: String,
-    /// A person lets the plan through although the guard blocks it.
-    pub approved: bool,
-    /// The digest that was reviewed; another one is held back.
-    pub expected: Option<String>,
-    /// How long to wait within this pass for pushes that the provider put off.
-    pub patience: Duration,
-    /// How long to wait for another process that works on the campaign; `None` is until its lease would end.
-    pub lease_patience: Option<Duration>,
-    /// Whether new contacts are taken in.
-    pub takes_in: bool,
-    /// Whether enrollments may be handed over, those put off by earlier passes too.
-    pub window_open: bool,
-    /// The tick that this pass serves.
-    pub tick: Option<DateTime<Utc>>,
-}
-
-impl Order {
-    /// By a person, who says "now": neither schedule nor window holds.
-    pub fn by_hand(trigger: &str, patience: Duration) -> Self {
-        Self {
-            trigger: trigger.to_owned(),
-            approved: false,
-            expected: None,
-            patience,
-            lease_patience: None,
-            takes_in: true,
-            window_open: true,
-            tick: None,
-        }
-    }
-
-    fn gate(&self, campaign: &Campaign) -> Gate {
-        let active = campaign.state == State::Active;
-        Gate { enroll: active && self.window_open, update: active, over: campaign.state == State::Archived }
-    }
 }
 
 /// What one pass did.
@@ -160,6 +120,7 @@ pub async fn reconcile<'a>(
     result
 }
 
+#[tracing::instrument(name = "pass", skip_all, fields(campaign = campaign.number, trigger = order.trigger, run.id))]
 async fn pass<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,
@@ -187,6 +148,7 @@ async fn pass<'a>(
         git_revision: context.revision.map(ToOwned::to_owned),
         started_at: context.clock.now(),
     };
+    tracing::Span::current().record("run.id", tracing::field::display(pass.id));
     // Before the snapshot: a change that it does not show is seen by the next look.
     let changes = campaigns::changes(context.store).await?;
     let planned = in_turn(context, plan_and_record(context, campaign, order, &pass, planner, &look)).await?;
@@ -201,10 +163,25 @@ async fn pass<'a>(
     };
     let declared = need::declared(context.manifest, campaign);
     // Without a schedule no tick is ever open: one that is declared later has missed none before it.
-    let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
+    let tick = match campaign.schedule {
+        // Whoever the end of the window has kept back is taken in when it opens again.
+        Some(_) if is_cut_off(context, campaign, order).await? => None,
+        Some(_) => order.tick,
+        None => Some(pass.started_at),
+    };
     let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, unread: stale, outcome, message })
+}
+
+/// Whether the window has closed on people who were to be taken in.
+async fn is_cut_off(
+    context: &Context<'_>,
+    campaign: &Campaign,
+    order: &Order,
+) -> Result<bool, ReconcileError> {
+    let closed = order.keeps_window && !campaign.is_open(context.clock.now());
+    Ok(closed && order.takes_in && pushes::any_unclaimed(context.store, campaign.number).await?)
 }
 
 /// Answers are read before anybody is written to, as far as no other process reads them. Gives the senders whose mailbox
@@ -223,13 +200,9 @@ async fn hand_over(
     look: &Look,
     plan: &CampaignPlan,
 ) -> Result<push::Pushed, push::Fault> {
-    let mut gate = order.gate(campaign);
     let blind = matches!(&plan.blocked, Some(Blocked { guard: Guard::RemoteUnknown, .. }));
     let ready = if blind { Ok(()) } else { remote::prepare(context, campaign, look, plan).await };
-    if blind || ready.is_err() {
-        gate = Gate { enroll: false, update: false, ..gate };
-    }
-    let pushed = push::all_due(context, campaign, gate, order.patience).await?;
+    let pushed = push::all_due(context, campaign, order, !blind && ready.is_ok()).await?;
     let ready = match ready {
         Ok(()) if !blind => remote::start(context, campaign, plan).await,
         ready => ready,
@@ -251,6 +224,7 @@ async fn in_turn<T>(
     result
 }
 
+#[tracing::instrument(name = "plan", skip_all, fields(campaign = campaign.number))]
 async fn plan_and_record<'a>(
     context: &Context<'a>,
     campaign: &'a Campaign,
@@ -262,16 +236,17 @@ async fn plan_and_record<'a>(
     let mut plan = Planner::open(context).await?;
     plan.seen(campaign, look.clone());
     let mut planned = plan.campaign(campaign, 0).await?;
-    if order.approved && planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved) {
-        planned.blocked = None;
+    if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {
+        return Err(ReconcileError::Stale { campaign: campaign.name.clone() });
     }
     let held = planned.blocked.as_ref().is_some_and(crate::model::Blocked::can_be_approved);
+    if let Some(actor) = order.approved.as_deref().filter(|_| held) {
+        let by = ByHand { actor, at: context.clock.now() };
+        approvals::add(context.store, campaign.number, &planned.digest, by).await?;
+    }
     if held && approvals::take(context.store, campaign.number, &planned.digest).await? {
         info!(campaign = campaign.number, run.id = %pass.id, "let through by a person");
         planned.blocked = None;
-    }
-    if order.expected.as_ref().is_some_and(|digest| *digest != planned.digest) {
-        return Err(ReconcileError::Stale { campaign: campaign.name.clone() });
     }
     let what = match (&planned.blocked, order.takes_in) {
         (Some(_), _) => Record::Stops,
@@ -291,6 +266,9 @@ fn conclusion(
     pushed: &Result<push::Pushed, push::Fault>,
 ) -> (PassOutcome, Option<String>) {
     match (pushed, &plan.blocked) {
+        (Err(fault), _) if matches!(fault.error, ReconcileError::Stopping) => {
+            (PassOutcome::Partial, Some(fault.message.clone()))
+        }
         (Err(fault), _) => (PassOutcome::Failed, Some(fault.message.clone())),
         (Ok(_), Some(blocked)) => (PassOutcome::Blocked, Some(blocked.message.clone())),
         (Ok(pushed), None) => {

@@ -120,7 +120,8 @@ impl Turn<'_> {
         stops_under_way: &AtomicUsize,
         claiming: &AtomicBool,
     ) -> Result<Claim, ReconcileError> {
-        let Self { context, campaign, account, gate, .. } = *self;
+        let Self { context, campaign, account, .. } = *self;
+        let gate = self.gate();
         let (store, number) = (context.store, campaign.number);
         let due = pushes::due_calls(store, number, gate, context.clock.now(), i64::from(SINGLES)).await?;
         let (gate, size, calls) = match due {

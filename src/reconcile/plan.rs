@@ -8,13 +8,14 @@ use sqlx::{AssertSqlSafe, Connection as _, Postgres, Transaction};
 
 use super::action::action;
 use super::forecast::{Due, Mails, Waiting};
+use super::mail::Room;
 use super::remote::Look;
 use super::render::FieldRenderer;
 use super::{Context, ReconcileError, guard, notes};
 use crate::model::{Action, Blocked, Campaign, CampaignPlan, FunnelStep, Guard, Orphan, State};
 use crate::store::diff::{self, Question, Record, Report};
 use crate::store::history::{self, Pass};
-use crate::store::{Lease, StoreError, campaigns, sql};
+use crate::store::{Lease, StoreError, campaigns, mailboxes, sql};
 
 /// One snapshot of the database, and what has been worked out in it.
 pub struct Planner<'a> {
@@ -104,10 +105,14 @@ impl<'a> Planner<'a> {
             return Ok(Self::held_back(campaign, Guard::ProviderChanged, message));
         }
         match self.try_read(async |connection| diff::report(connection, &question, samples).await).await? {
-            Ok(report) => Ok(match self.looks.get(&campaign.number) {
-                Some(look) => look.added_to(Self::describe(campaign, report)),
-                None => Self::describe(campaign, report),
-            }),
+            Ok(report) => {
+                let room = self.room(campaign).await?;
+                let plan = Self::describe(campaign, report, room.as_ref());
+                Ok(match self.looks.get(&campaign.number) {
+                    Some(look) => look.added_to(plan),
+                    None => plan,
+                })
+            }
             Err(message) => Ok(Self::cannot_tell(campaign, &message)),
         }
     }
@@ -179,6 +184,16 @@ impl<'a> Planner<'a> {
         let first = |name: &str| firsts.iter().find(|(sender, _)| sender == name).map(|(_, at)| *at);
         let senders = smtp.senders.iter().map(|sender| (sender.clone(), first(&sender.name)));
         Ok(Some(Mails { due: due.collect(), senders: senders.collect() }))
+    }
+
+    /// What the mailboxes can still send today, where we send the mails ourselves.
+    async fn room(&mut self, campaign: &Campaign) -> Result<Option<Room>, ReconcileError> {
+        let provider = self.manifest.project.providers.get(&campaign.provider);
+        let Some(smtp) = provider.and_then(|provider| provider.kind.smtp()) else { return Ok(None) };
+        let names: Vec<&str> = smtp.senders.iter().map(|sender| sender.name.as_str()).collect();
+        let days: Vec<_> = smtp.senders.iter().map(|sender| sender.day_start(self.as_of)).collect();
+        let standing = mailboxes::standing(&mut *self.transaction, &names, &days).await?;
+        Ok(Some(Room::of(&smtp.senders, &standing, self.as_of)))
     }
 
     /// Campaigns that the database knows and no file declares.
@@ -323,10 +338,10 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn describe(campaign: &Campaign, report: Report) -> CampaignPlan {
+    fn describe(campaign: &Campaign, report: Report, room: Option<&Room>) -> CampaignPlan {
         let renderer = FieldRenderer::new(campaign);
         let blocked = guard::check(campaign, &report);
-        let notes = notes::of(campaign, &report);
+        let notes = notes::of(campaign, &report, room);
         CampaignPlan {
             campaign: campaign.name.clone(),
             number: campaign.number,
@@ -354,7 +369,7 @@ impl<'a> Planner<'a> {
     }
 
     fn held_back(campaign: &Campaign, guard: Guard, message: String) -> CampaignPlan {
-        let mut plan = Self::describe(campaign, Report::default());
+        let mut plan = Self::describe(campaign, Report::default(), None);
         plan.blocked = Some(Blocked { guard, message });
         plan
     }

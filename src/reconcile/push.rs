@@ -11,7 +11,7 @@ use super::budget::RATE_PATIENCE;
 use super::mail::{self, Mailing};
 use super::render::FieldRenderer;
 use super::wait::bounded;
-use super::{Account, Context, ReconcileError, destination, held, open_provider};
+use super::{Account, Context, Order, ReconcileError, destination, held, open_provider};
 use crate::model::Campaign;
 use crate::provider::Destination;
 use crate::store::pushes::{self, Batch, Claimed, Gate, Outcome, Settled};
@@ -37,15 +37,17 @@ pub(super) struct Fault {
     pub(super) error: ReconcileError,
 }
 
-/// Hands over everything that is due, waiting up to `patience` for what the provider puts off.
+/// Hands over everything that is due, waiting up to the order's patience for what the provider puts off. Where the
+/// campaign is not `ready` at its provider only withdrawals go out.
+#[tracing::instrument(name = "push", skip_all, fields(campaign = campaign.number, provider = campaign.provider))]
 pub(super) async fn all_due(
     context: &Context<'_>,
     campaign: &Campaign,
-    gate: Gate,
-    patience: Duration,
+    order: &Order,
+    ready: bool,
 ) -> Result<Pushed, Fault> {
     let mut pushed = Pushed::default();
-    match hand_over_due(context, campaign, gate, patience, &mut pushed).await {
+    match hand_over_due(context, campaign, order, ready, &mut pushed).await {
         Ok(()) => Ok(pushed),
         Err(error) => Err(Fault { settled: pushed.settled, message: error.chain(), error }),
     }
@@ -54,18 +56,18 @@ pub(super) async fn all_due(
 async fn hand_over_due(
     context: &Context<'_>,
     campaign: &Campaign,
-    gate: Gate,
-    patience: Duration,
+    order: &Order,
+    ready: bool,
     pushed: &mut Pushed,
 ) -> Result<(), ReconcileError> {
     if !pushes::any_waiting(context.store, campaign.number).await? {
         return Ok(());
     }
     let renderer = FieldRenderer::new(campaign);
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + order.patience;
     loop {
         let account = open_provider(context, campaign).await?;
-        let turn = Turn { context, campaign, renderer: &renderer, account: &account, gate, deadline };
+        let turn = Turn { context, campaign, renderer: &renderer, account: &account, order, ready, deadline };
         let result = held::while_held(context, &account.lease, async {
             match &account.budget {
                 None => Box::pin(turn.take(pushed)).await,
@@ -104,11 +106,18 @@ pub(super) struct Turn<'a> {
     pub(super) campaign: &'a Campaign,
     renderer: &'a FieldRenderer,
     pub(super) account: &'a Account<'a>,
-    pub(super) gate: Gate,
+    order: &'a Order,
+    ready: bool,
     deadline: Instant,
 }
 
 impl Turn<'_> {
+    /// What may go out now: a window may close before everything has gone.
+    pub(super) fn gate(&self) -> Gate {
+        let gate = self.order.gate(self.campaign, self.context.clock.now());
+        if self.ready { gate } else { Gate { enroll: false, update: false, ..gate } }
+    }
+
     async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
         let mut unsettled: Vec<Outcome> = Vec::new();
         loop {
@@ -146,7 +155,7 @@ impl Turn<'_> {
         // Before the claim: what is claimed is handed over at once, or a stop could come in between.
         self.wait_for_rate().await?;
         let batch = match &account.mailing {
-            None => self.claim(self.gate, account.batch, None).await?,
+            None => self.claim(self.gate(), account.batch, None).await?,
             Some(mailing) => self.claim_mail(mailing).await?,
         };
         let to = destination(campaign, account);
@@ -174,14 +183,15 @@ impl Turn<'_> {
 
     /// What needs no mail goes first, many at once; then one mail, if a mailbox may send it.
     async fn claim_mail(&self, mailing: &Mailing<'_>) -> Result<Batch, ReconcileError> {
-        let changes = self.claim(Gate { enroll: false, ..self.gate }, MAILLESS, None).await?;
-        if !changes.pushes.is_empty() || !self.gate.enroll && changes.dropped > 0 {
+        let gate = self.gate();
+        let changes = self.claim(Gate { enroll: false, ..gate }, MAILLESS, None).await?;
+        if !changes.pushes.is_empty() || !gate.enroll && changes.dropped > 0 {
             return Ok(changes);
         }
         let senders = mailing.senders(self.context).await?;
-        let mut mail = self.claim(self.gate, 1, Some(&senders)).await?;
+        let mut mail = self.claim(gate, 1, Some(&senders)).await?;
         mail.dropped += changes.dropped;
-        if mail.pushes.is_empty() && mail.dropped == 0 && self.gate.enroll {
+        if mail.pushes.is_empty() && mail.dropped == 0 && gate.enroll {
             let now = self.context.clock.now();
             let next = senders.next.unwrap_or(now + bounded(Duration::from_mins(1)));
             pushes::put_off_mails(self.context.store, self.campaign.number, now, next).await?;
@@ -228,7 +238,7 @@ impl Turn<'_> {
     /// Waits for the account's next call if one is due.
     async fn wait_for_rate(&self) -> Result<(), ReconcileError> {
         let Some(per_minute) = self.account.per_minute else { return Ok(()) };
-        let due = pushes::next_due(self.context.store, self.campaign.number, self.gate).await?;
+        let due = pushes::next_due(self.context.store, self.campaign.number, self.gate()).await?;
         if due.is_none_or(|due| due > self.context.clock.now()) {
             // A claim costs no call then, and takes back what was stopped.
             return Ok(());
@@ -266,7 +276,7 @@ impl Turn<'_> {
 
     /// Sleeps until the next push is due if that is before the deadline.
     pub(super) async fn wait_for_due(&self) -> Result<bool, ReconcileError> {
-        let Some(due) = pushes::next_due(self.context.store, self.campaign.number, self.gate).await? else {
+        let Some(due) = pushes::next_due(self.context.store, self.campaign.number, self.gate()).await? else {
             return Ok(false);
         };
         let now = self.context.clock.now();

@@ -10,10 +10,12 @@ use super::{Account, Context, ReconcileError, destination, held, open_provider};
 use crate::model::{ActionKind, Campaign, PushKey, PushState};
 use crate::provider::{Item, Presence};
 use crate::store::Lease;
+use crate::store::events::ByHand;
 use crate::store::pushes::{self, Claimed, Outcome, Settled};
 use crate::store::replies;
 
 /// Settles what an earlier pass left claimed or in doubt, as far as the provider can tell.
+#[tracing::instrument(name = "recover", skip_all, fields(campaign = campaign.number, provider = campaign.provider))]
 pub(super) async fn unsettled(context: &Context<'_>, campaign: &Campaign) -> Result<Settled, ReconcileError> {
     if !pushes::any_unsettled(context.store, campaign.number).await? {
         return Ok(Settled::default());
@@ -120,9 +122,10 @@ pub async fn settle_by_hand(
     campaign: &Campaign,
     key: PushKey,
     arrived: bool,
+    by: ByHand<'_>,
 ) -> Result<bool, ReconcileError> {
     let lease = held::take(context, crate::store::provider_lease(&campaign.provider)).await?;
-    let result = settle_one(context, campaign, key, arrived, &lease).await;
+    let result = settle_one(context, campaign, key, arrived, by, &lease).await;
     held::give_back(context, &lease).await;
     result
 }
@@ -132,6 +135,7 @@ async fn settle_one(
     campaign: &Campaign,
     key: PushKey,
     arrived: bool,
+    by: ByHand<'_>,
     lease: &Lease,
 ) -> Result<bool, ReconcileError> {
     // The employee just before the one wanted: `adopt` starts after it.
@@ -144,7 +148,5 @@ async fn settle_one(
     outcome.answer =
         Some(if arrived { "a person says it arrived" } else { "a person says it did not arrive" }.to_owned());
     let mails = context.manifest.project.mails(campaign).is_some();
-    let now = context.clock.now();
-    let settled = pushes::settle(context.store, campaign, lease, now, &[outcome], mails).await?;
-    Ok(settled.total() == 1)
+    Ok(pushes::resolve(context.store, campaign, lease, outcome, mails, by).await?)
 }

@@ -5,6 +5,7 @@
 use chrono::{DateTime, Utc};
 
 use serde_json::json;
+use sqlx::PgExecutor;
 
 use super::events::{self, ByHand};
 use super::{Store, StoreError, sql};
@@ -27,7 +28,7 @@ pub struct Standing {
 
 /// How each of the mailboxes stands, in their order; days begin at `day_starts`.
 pub async fn standing(
-    store: &Store,
+    on: impl PgExecutor<'_>,
     names: &[&str],
     day_starts: &[DateTime<Utc>],
 ) -> Result<Vec<Standing>, StoreError> {
@@ -43,7 +44,7 @@ pub async fn standing(
     )
     .bind(names)
     .bind(day_starts)
-    .fetch_all(store)
+    .fetch_all(on)
     .await
     .map_err(StoreError::on("look how the mailboxes stand"))
 }

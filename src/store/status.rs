@@ -66,3 +66,25 @@ pub async fn in_doubt(store: &Store, limit: i64) -> Result<Vec<InDoubt>, StoreEr
     .await
     .map_err(StoreError::on("list the pushes in doubt"))
 }
+
+/// What waits for a person beside pushes and mails.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Waiting {
+    /// Drafts that nobody has decided on.
+    pub drafts: i64,
+    /// Answers that were paid for and lost, of enrichment and of drafting.
+    pub lost_lookups: i64,
+    pub lost_drafts: i64,
+}
+
+pub async fn waiting(store: &Store) -> Result<Waiting, StoreError> {
+    sql::query_as(
+        "select
+             (select count(*) from outreach.drafts where state = 'drafted') as drafts,
+             (select count(*) from outreach.enrichment_calls where state = 'in_doubt') as lost_lookups,
+             (select count(*) from outreach.draft_calls where state = 'in_doubt') as lost_drafts",
+    )
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("count what waits for a person"))
+}

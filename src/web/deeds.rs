@@ -235,12 +235,9 @@ pub(super) async fn resolve(
         }
     };
     let context = shared.context(&now.manifest);
-    if !settle_by_hand(&context, &campaign, key, deed.arrived).await? {
+    if !settle_by_hand(&context, &campaign, key, deed.arrived, by(shared, visitor)).await? {
         return Err(Fault::Overtaken("this push is not in doubt any more".to_owned()));
     }
-    let subject = format!("contact:{}", key.employee_id);
-    let detail = json!({ "push": key.to_string(), "arrived": deed.arrived });
-    events::note(&shared.store, "resolved", &subject, by(shared, visitor), detail).await?;
     Ok(Done { changed: true })
 }
 

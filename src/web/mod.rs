@@ -17,6 +17,7 @@ mod metrics;
 mod outlook;
 mod pages;
 mod read;
+mod span;
 mod unsubscribe;
 
 use std::net::SocketAddr;
@@ -116,8 +117,11 @@ impl Web {
     /// answers there, and on the operators' side as before.
     pub async fn serve(self, operators: TcpListener, public: Option<TcpListener>) -> std::io::Result<()> {
         let strangers = strangers(&self.shared, self.per_minute);
-        let inside = operators_side(&self.shared).merge(strangers.clone()).layer(from_fn(headers::guard));
-        let outside = strangers.layer(from_fn(headers::guard));
+        let inside = operators_side(&self.shared)
+            .merge(strangers.clone())
+            .layer(from_fn(headers::guard))
+            .layer(from_fn(span::around));
+        let outside = strangers.layer(from_fn(headers::guard)).layer(from_fn(span::around));
         let inside = inside.into_make_service_with_connect_info::<SocketAddr>();
         let outside = outside.into_make_service_with_connect_info::<SocketAddr>();
         let exposed = async {

@@ -143,8 +143,10 @@ impl Scenario {
             if approved.is_some_and(|name| name != campaign.name) {
                 continue;
             }
-            let order =
-                Order { approved: approved.is_some(), ..Order::by_hand("test", std::time::Duration::ZERO) };
+            let order = Order {
+                approved: approved.map(ToOwned::to_owned),
+                ..Order::by_hand("test", std::time::Duration::ZERO)
+            };
             let applied = reconcile(&context, campaign, &order).await.unwrap();
             let settled = applied.settled;
             write!(self.said, "{}: {} accepted", campaign.name, settled.accepted).unwrap();

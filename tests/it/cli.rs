@@ -525,3 +525,27 @@ async fn a_missing_secret_is_named_and_nothing_is_lost() {
     project.quiet().await;
     project.agrees(3).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_line_says_what_it_is_about_once_whether_spans_are_exported_or_not() {
+    let project = Project::new(Kind::File, 3).await;
+    let environment = [
+        ("DATABASE_URL", project.db.url()),
+        // Nobody listens there.
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9".to_owned()),
+    ];
+    let arguments = ["run", "--once", "--log-format", "json"];
+    let log = Running::start(project.path(), &environment, &arguments).finish().await.ended(0).stderr;
+    let lines: Vec<&str> = log.lines().collect();
+    for line in &lines {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(line.get("span").is_none() && line.get("spans").is_none(), "{line}");
+    }
+    let pass = lines.iter().find(|line| line.contains("\"message\":\"pass\"")).unwrap();
+    assert_eq!(pass.matches("campaign").count(), 1, "{pass}");
+    let told = if cfg!(feature = "otlp") { "does not take spans" } else { "`--features otlp`" };
+    assert_eq!(log.matches(told).count(), 1, "{log}");
+    let text =
+        Running::start(project.path(), &environment, &["run", "--once"]).finish().await.ended(0).stderr;
+    assert!(!text.contains("pass{"), "{text}");
+}

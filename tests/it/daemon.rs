@@ -123,6 +123,28 @@ async fn a_paused_campaign_takes_nobody_in_and_lets_stops_out() {
     project.agrees_exactly().await;
 }
 
+/// A pass may take hours where a provider is slow: it does not go by files that say something else by now.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_files_holds_within_a_pass() {
+    let project = Project::new(Kind::LookedUp, 6).await;
+    project.declare("10s", "60s");
+    let text = project.read("outreach.yaml");
+    project.write("outreach.yaml", &format!("{text}daemon: {{ look_every: 1s, poll_files_every: 1s }}\n"));
+    project.receiver.script([Behaviour::Slow(Duration::from_secs(8))]);
+    let daemon = project.start(&["run"]);
+    project.receiver.requests(1).await;
+    let before = project.read("campaigns/first.yaml");
+    project.campaign("state: paused\n");
+    until("it is known to be paused", || async { condition(&project, "paused").await["holds"] == true })
+        .await;
+    assert_eq!(project.enrolled().len(), 2, "the call that was under way, and no other");
+    assert_eq!(project.count("outreach.reconciles where outcome = 'failed'").await, 0);
+    project.write("campaigns/first.yaml", &before);
+    enrolls(&project, 6).await;
+    stopped(daemon).await.ended(0);
+    project.agrees(6).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schedule_and_a_window_say_when_people_are_taken_in() {
     let project = Project::new(Kind::Deduping, 2).await;

@@ -148,6 +148,25 @@ async fn a_project_gets_a_durable_server_that_no_network_reaches() {
     assert_eq!(postmaster(&folder.path().join(".outreachd/pg")), None);
 }
 
+/// As PostgreSQL 15 does where a connection is lost in the moment that it is told to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_never_ends_does_not_keep_the_server() {
+    let folder = folder();
+    let options = options(folder.path());
+    let server = start(&options).await;
+    note(&server, "create table kept (word text); insert into kept values ('kept')").await;
+    // Servers for tests write nothing down until then.
+    note(&server, "checkpoint").await;
+    let store = Store::connect_url(&server.url("postgres")).await.unwrap();
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&store).await.unwrap();
+    assert!(Command::new("kill").args(["-STOP", &pid.to_string()]).status().unwrap().success());
+    tokio::task::spawn_blocking(move || server.stop()).await.unwrap().unwrap();
+    assert_eq!(postmaster(&options.dir), None);
+    let server = start(&options).await;
+    assert_eq!(ask(&server, "select word from kept").await, "kept");
+    server.stop().unwrap();
+}
+
 #[tokio::test]
 async fn what_crashes_leave_behind_does_not_stop_the_next_start() {
     let folder = folder();

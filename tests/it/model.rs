@@ -297,7 +297,10 @@ impl Life<'_> {
     ) -> Result<i64, TestCaseError> {
         let untouched = self.untouched(campaign).await;
         let clock = FixedClock(self.now);
-        let order = Order { approved, ..Order::by_hand("test", std::time::Duration::ZERO) };
+        let order = Order {
+            approved: approved.then(|| "test".to_owned()),
+            ..Order::by_hand("test", std::time::Duration::ZERO)
+        };
         let applied = reconcile(&self.context(&clock), campaign, &order).await;
         let applied =
             applied.map_err(|error| TestCaseError::fail(format!("{error}: {:?}", source(&error))))?;

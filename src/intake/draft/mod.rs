@@ -131,6 +131,7 @@ pub async fn last_run(store: &Store) -> Result<Option<DateTime<Utc>>, DraftError
 }
 
 /// One run over all campaigns that draft.
+#[tracing::instrument(name = "draft", skip_all, fields(trigger = order.trigger))]
 pub async fn run(context: &Context<'_>, order: &Order<'_>) -> Result<Report, DraftError> {
     if order.dry_run {
         return dry(context, order).await;

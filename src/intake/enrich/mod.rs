@@ -154,6 +154,7 @@ async fn until_lost(store: &Store, lease: &Lease) {
     }
 }
 
+#[tracing::instrument(name = "enrich", skip_all, fields(trigger = order.trigger))]
 async fn while_held(context: &Context<'_>, order: &Order<'_>, lease: &Lease) -> Result<Report, EnrichError> {
     let Context { store, settings, clock, .. } = *context;
     let now = clock.now();

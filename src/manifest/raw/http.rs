@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::manifest::schema;
 use crate::model::Role;
 
 /// Where the daemon answers HTTP: dashboard, API, metrics, health.
@@ -22,20 +21,6 @@ pub(in crate::manifest) struct RawHttp {
     pub tokens: Option<Vec<RawToken>>,
     /// A listener of its own for what strangers may reach: signed webhooks and unsubscribe links.
     pub public: Option<RawPublic>,
-}
-
-/// Tells people of conditions: blocked, degraded, and over again.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["slack"]))]
-pub(in crate::manifest) struct RawNotify {
-    /// A reference to the URL of an incoming webhook as Slack, Mattermost and others take it: `${NAME}` or
-    /// `file:/run/secrets/x`.
-    #[schemars(schema_with = "schema::secret")]
-    pub slack: Option<String>,
-    /// A condition is told of when it has held, or not held, for so long. `1m` unless given.
-    #[schemars(schema_with = "schema::seconds")]
-    pub after: Option<String>,
 }
 
 /// Somebody who may come in. `outreachd token` makes one.

@@ -9,6 +9,7 @@ mod drafting;
 mod enrichment;
 mod http;
 mod mail;
+mod notify;
 mod project;
 mod segment;
 
@@ -17,9 +18,10 @@ pub(super) use campaign::{
 };
 pub(super) use drafting::{RawDraft, RawDrafting};
 pub(super) use enrichment::{RawEnrichment, RawPrices, SpecialDomains};
-pub(super) use http::{RawHttp, RawNotify, RawToken};
+pub(super) use http::{RawHttp, RawToken};
 pub(super) use mail::{
     RawDkim, RawImap, RawMailbox, RawOnReply, RawReplies, RawServer, RawSmtp, RawUnsubscribe,
 };
+pub(super) use notify::{RawNoticeMail, RawNotify};
 pub(super) use project::{RawDaemon, RawDatabase, RawFile, RawProject, RawSafety, RawSmartlead, RawWebhook};
 pub(super) use segment::{RawExample, RawSegment};

@@ -6,13 +6,17 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use lettre::message::header::{HeaderName, HeaderValue};
-use lettre::message::{Mailbox as From, MultiPart, SinglePart};
+use lettre::message::{Mailbox as From, MessageBuilder, MultiPart, SinglePart};
 use lettre::{Address, Message};
 use sha2::{Digest as _, Sha256};
 
 use super::dkim::Signer;
+use super::notice::Notice;
 use crate::model::{Mailbox, SmtpSettings};
 use crate::provider::Mail;
+
+/// That a machine wrote it (RFC 3834): machines do not answer it.
+const AUTO_SUBMITTED: (&str, &str) = ("Auto-Submitted", "auto-generated");
 
 /// A mail that can be handed over.
 pub(super) struct Composed {
@@ -36,20 +40,13 @@ pub(super) fn compose(
     let to = on_the_wire(to);
     let base = settings.bounces.as_deref().map_or_else(|| own.clone(), on_the_wire);
     let return_path = tagged(&base, "b", &mail.return_token);
-    let name = sender.display_name.as_deref().map(one_line);
-    let mut message = Message::builder()
-        .from(From::new(name, address(&own)?))
-        .to(From::new(None, address(&to)?))
-        .subject(one_line(&mail.subject))
-        .date(SystemTime::from(now))
-        .message_id(Some(id(&mail.message_id)?));
+    let mut message = begun(sender, &to, &mail.subject, &mail.message_id, now)?;
     if let Some(last) = mail.thread.last() {
         let all: Vec<String> = mail.thread.iter().map(|text| id(text)).collect::<Result<_, _>>()?;
         message = message.in_reply_to(id(last)?).references(all.join(" "));
     }
     let mut add = |name: &'static str, value: String| {
-        let header = HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
-        message = std::mem::take(&mut message).raw_header(header);
+        message = std::mem::take(&mut message).raw_header(header(name, value));
     };
     let ways = ways_to_stop(settings, &mail.unsubscribe_token);
     if !ways.is_empty() {
@@ -60,7 +57,7 @@ pub(super) fn compose(
     }
     add("X-Outreachd-Token", mail.return_token.clone());
     if settings.auto_submitted {
-        add("Auto-Submitted", "auto-generated".to_owned());
+        add(AUTO_SUBMITTED.0, AUTO_SUBMITTED.1.to_owned());
     }
     let text = SinglePart::plain(mail.text.clone());
     let written = match &mail.html {
@@ -72,13 +69,59 @@ pub(super) fn compose(
                 .singlepart(SinglePart::html(html.clone())),
         ),
     };
+    Ok(Composed { return_path, to, bytes: signed(written, signer, now)? })
+}
+
+/// Writes a notice: a machine's word to whoever runs it, which answers nobody's mail and carries no token.
+pub(super) fn compose_notice(
+    signer: Option<&Signer>,
+    sender: &Mailbox,
+    notice: &Notice,
+    now: DateTime<Utc>,
+) -> Result<Composed, String> {
+    let own = on_the_wire(&sender.address);
+    let to = on_the_wire(&notice.to);
+    let domain = own.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
+    let message = begun(sender, &to, &notice.subject, &format!("{}@{domain}", notice.id), now)?
+        .raw_header(header(AUTO_SUBMITTED.0, AUTO_SUBMITTED.1.to_owned()))
+        .singlepart(SinglePart::plain(notice.text.clone()));
+    Ok(Composed { bytes: signed(message, signer, now)?, return_path: own, to })
+}
+
+/// What every mail begins with.
+fn begun(
+    sender: &Mailbox,
+    to: &str,
+    subject: &str,
+    message_id: &str,
+    now: DateTime<Utc>,
+) -> Result<MessageBuilder, String> {
+    let name = sender.display_name.as_deref().map(one_line);
+    Ok(Message::builder()
+        .from(From::new(name, address(&on_the_wire(&sender.address))?))
+        .to(From::new(None, address(to)?))
+        .subject(one_line(subject))
+        .date(SystemTime::from(now))
+        .message_id(Some(id(message_id)?)))
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+/// The bytes of what was written, with a signature before them where there is somebody to sign.
+fn signed(
+    written: Result<Message, lettre::error::Error>,
+    signer: Option<&Signer>,
+    now: DateTime<Utc>,
+) -> Result<Vec<u8>, String> {
     let mut bytes = written.map_err(|error| format!("the mail cannot be written: {error}"))?.formatted();
     if let Some(signer) = signer {
         let mut signed = signer.signature(&bytes, now)?.into_bytes();
         signed.append(&mut bytes);
         bytes = signed;
     }
-    Ok(Composed { return_path, to, bytes })
+    Ok(bytes)
 }
 
 /// Where to go, or to write, to hear no more.

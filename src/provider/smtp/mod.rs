@@ -6,6 +6,7 @@
 mod compose;
 mod conversation;
 mod dkim;
+mod notice;
 mod tls;
 mod verdict;
 mod wire;
@@ -22,10 +23,11 @@ use super::last_look::LastLook;
 use super::{
     Answer, Destination, Item, Mail, Presence, Provider, ProviderError, SenderFault, secret, sent::SentFolder,
 };
-use crate::model::{ActionKind, Clock, Mailbox, SmtpSettings, Verdict, domain_of};
+use crate::model::{ActionKind, Clock, Dkim, Mailbox, SmtpSettings, Verdict, domain_of};
 use compose::compose;
 use conversation::{Envelope, Server, Session};
 use dkim::Signer;
+pub use notice::{Notice, Notifier};
 
 /// A connection is given up when it is as old as this, or has carried so many mails.
 const OLDEST: Duration = Duration::from_mins(5);
@@ -50,9 +52,29 @@ pub(super) struct SmtpProvider<'c> {
     clock: &'c dyn Clock,
 }
 
-fn signer(settings: &SmtpSettings, root: &Path) -> Result<Option<Signer>, ProviderError> {
-    let Some(dkim) = &settings.dkim else { return Ok(None) };
+fn signer(dkim: Option<&Dkim>, root: &Path) -> Result<Option<Signer>, ProviderError> {
+    let Some(dkim) = dkim else { return Ok(None) };
     Signer::new(&dkim.domain, &dkim.selector, &secret::resolve::reference(&dkim.key, root)?).map(Some)
+}
+
+/// The server that the mailbox sends through, if it has one.
+fn server(mailbox: &Mailbox, root: &Path, patience: Duration) -> Result<Option<Server>, ProviderError> {
+    let Some(declared) = &mailbox.smtp else { return Ok(None) };
+    let ca = declared.ca.as_ref().map(|path| root.join(path));
+    let login = match (&declared.user, &declared.password) {
+        (Some(user), Some(password)) => Some((user.clone(), secret::resolve::reference(password, root)?)),
+        _ => None,
+    };
+    let domain = domain_of(&mailbox.address).unwrap_or("localhost");
+    Ok(Some(Server {
+        host: declared.host.clone(),
+        port: declared.port,
+        tls: declared.tls,
+        connector: tls::connector(ca.as_deref())?,
+        login,
+        hello: compose::ascii_host(domain),
+        patience,
+    }))
 }
 
 /// The mail as it would travel, its headers first. Nothing is sent.
@@ -63,7 +85,7 @@ pub(super) fn written(
     to: &str,
     clock: &dyn Clock,
 ) -> Result<Result<Vec<u8>, String>, ProviderError> {
-    let signer = signer(settings, root)?;
+    let signer = signer(settings.dkim.as_ref(), root)?;
     let Some(sender) = settings.senders.iter().find(|sender| sender.name == mail.sender) else {
         return Ok(Err(format!("there is no mailbox `{}` among the senders", mail.sender)));
     };
@@ -80,28 +102,11 @@ impl<'c> SmtpProvider<'c> {
     ) -> Result<Self, ProviderError> {
         let mut senders = BTreeMap::new();
         for mailbox in &settings.senders {
-            let Some(declared) = &mailbox.smtp else { continue };
-            let ca = declared.ca.as_ref().map(|path| root.join(path));
-            let login = match (&declared.user, &declared.password) {
-                (Some(user), Some(password)) => {
-                    Some((user.clone(), secret::resolve::reference(password, root)?))
-                }
-                _ => None,
-            };
-            let domain = domain_of(&mailbox.address).unwrap_or("localhost");
-            let server = Server {
-                host: declared.host.clone(),
-                port: declared.port,
-                tls: declared.tls,
-                connector: tls::connector(ca.as_deref())?,
-                login,
-                hello: compose::ascii_host(domain),
-                patience: settings.timeout,
-            };
+            let Some(server) = server(mailbox, root, settings.timeout)? else { continue };
             let sender = Sender { mailbox: mailbox.clone(), server, session: Turn::default() };
             senders.insert(mailbox.name.clone(), sender);
         }
-        let signer = signer(settings, root)?;
+        let signer = signer(settings.dkim.as_ref(), root)?;
         Ok(Self { settings: settings.clone(), senders, signer, look, sent, faults: Mutex::default(), clock })
     }
 

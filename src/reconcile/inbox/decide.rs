@@ -56,10 +56,10 @@ fn timezone(context: &Context<'_>, stored: &Stored) -> chrono_tz::Tz {
     mailbox.map_or(chrono_tz::Tz::UTC, |mailbox| mailbox.timezone)
 }
 
-/// Reads every kept mail by the present rules, tells those that have changed, and brings them to bear unless `dry`.
+/// Reads every kept mail by the present rules, tells those that have changed, and brings them to bear where somebody says so.
 pub async fn reclassify(
     context: &Context<'_>,
-    dry: bool,
+    by: Option<ByHand<'_>>,
     mut tell: impl FnMut(&Changed),
 ) -> Result<(u64, Reread), ReconcileError> {
     let bench = bench(context)?;
@@ -79,10 +79,10 @@ pub async fn reclassify(
             })
             .collect();
         changed.iter().for_each(&mut tell);
-        if !dry && !changed.is_empty() {
+        if let Some(by) = by.filter(|_| !changed.is_empty()) {
             let news: Vec<(&Stored, &Judged)> =
                 changed.iter().map(|one| (&one.stored, &one.judged)).collect();
-            let reread = replies::reread(context.store, &news, &terms(context)).await?;
+            let reread = replies::reread(context.store, &news, by, &terms(context)).await?;
             all.lowered += reread.lowered;
             all.raised += reread.raised;
         }

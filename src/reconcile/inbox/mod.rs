@@ -111,6 +111,7 @@ async fn open(
 }
 
 /// Every folder to its end.
+#[tracing::instrument(name = "read", skip_all, fields(mailbox = mailbox.name))]
 async fn round(
     context: &Context<'_>,
     mailbox: &Mailbox,

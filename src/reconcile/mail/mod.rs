@@ -19,7 +19,7 @@ use crate::store::mailboxes::{self, Standing};
 use crate::store::mails::{self, Draft};
 use crate::store::pushes::Claimed;
 
-pub(super) use senders::Senders;
+pub(super) use senders::{Room, Senders};
 pub use sequence::{Rendered, SequenceRenderer};
 
 /// What sending the mails of one campaign takes.

@@ -59,6 +59,33 @@ impl Senders {
     }
 }
 
+/// What the mailboxes of one account can still send today.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::reconcile) struct Room {
+    /// `None`: without a bound.
+    pub(in crate::reconcile) mails: Option<i64>,
+    /// Those that send nothing for now, because they rest or their answers are not read.
+    pub(in crate::reconcile) silent: Vec<String>,
+}
+
+impl Room {
+    /// `standing` is that of the senders, in their order.
+    pub(in crate::reconcile) fn of(senders: &[Mailbox], standing: &[Standing], now: DateTime<Utc>) -> Self {
+        let mut room = Self { mails: Some(0), ..Self::default() };
+        for (mailbox, standing) in senders.iter().zip(standing) {
+            let rests = standing.paused_until.is_some_and(|until| until > now);
+            if rests || mailbox.is_stale(standing.read_at, now) {
+                room.silent.push(mailbox.name.clone());
+                continue;
+            }
+            let left = left_today(mailbox, standing, now);
+            room.mails =
+                room.mails.and_then(|mails| mails.checked_add(left)).filter(|mails| *mails < i64::MAX);
+        }
+        room
+    }
+}
+
 /// Whether bounces or unsubscribes of all senders' mails come to this mailbox.
 fn takes_stops(settings: &SmtpSettings, mailbox: &Mailbox) -> bool {
     let mailto = settings.unsubscribe.as_ref().and_then(|how| how.mailto.as_ref());
@@ -181,6 +208,17 @@ mod tests {
         assert_eq!((senders.free.len(), senders.next), (0, Some(later)));
         let over = Standing { next_send_at: Some(now()), paused_until: Some(now()), ..row };
         assert_eq!(judged(&[mailbox("a")], &[over]).free, ["a"]);
+    }
+
+    #[test]
+    fn what_is_left_is_that_of_those_who_send() {
+        let mut senders = [mailbox("a"), mailbox("b"), mailbox("c")];
+        let rests = Standing { paused_until: Some(now() + TimeDelta::hours(1)), ..standing("c", 0) };
+        let rows = [standing("a", 4), standing("b", 12), rests];
+        let room = Room::of(&senders, &rows, now());
+        assert_eq!(room, Room { mails: Some(6), silent: vec!["c".to_owned()] });
+        senders[1].limits.per_day = None;
+        assert_eq!(Room::of(&senders, &rows, now()).mails, None);
     }
 
     #[test]

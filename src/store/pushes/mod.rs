@@ -7,14 +7,14 @@ mod settle;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::Row as _;
 use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row as _};
 use uuid::Uuid;
 
 use super::{Lease, Store, StoreError, sql};
 use crate::model::{ActionKind, PushKey, WithdrawReason};
 
-pub use settle::{Outcome, Settled, settle};
+pub use settle::{Outcome, Settled, resolve, settle};
 
 /// A push that this process may hand over, or must look up.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +111,12 @@ pub struct Senders<'a> {
     pub retired: &'a [String],
 }
 
+/// A statement with the one answer to what stops a push filled in: when it is claimed and when it is about to end, the
+/// same is asked.
+fn stopping(statement: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(statement.replace("{IS_STOPPED}", include_str!("is_stopped.sql")))
+}
+
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
 pub async fn claim(
     store: &Store,
@@ -123,7 +129,7 @@ pub async fn claim(
 ) -> Result<Batch, StoreError> {
     let doing = "claim pushes";
     let mut transaction = store.begin_by_key().await.map_err(StoreError::on(doing))?;
-    let rows = sql::query(include_str!("claim.sql"))
+    let rows = sql::query(stopping(include_str!("claim.sql")))
         .bind(campaign)
         .bind(&lease.name)
         .bind(lease.token)
@@ -188,6 +194,20 @@ pub async fn forget_unclaimed(store: &Store, campaign: i32) -> Result<u64, Store
     .await
     .map(|done| done.rows_affected())
     .map_err(StoreError::on("clear pushes of an earlier plan"))
+}
+
+/// Whether something that was planned has never been handed over.
+pub async fn any_unclaimed(store: &Store, campaign: i32) -> Result<bool, StoreError> {
+    sql::query_scalar(
+        "select exists (
+             select from outreach.pushes
+             where campaign_number = $1 and settled_at is null and state = 'recorded' and attempts = 0
+         )",
+    )
+    .bind(campaign)
+    .fetch_one(store)
+    .await
+    .map_err(StoreError::on("look for pushes"))
 }
 
 /// Whether a dead holder or a lost answer left pushes to look up.
@@ -277,7 +297,7 @@ pub async fn next_due(store: &Store, campaign: i32, gate: Gate) -> Result<Option
 
 /// Whether nothing has stopped a claimed mail since: it is not to end where this says no.
 pub async fn may_go(store: &Store, key: PushKey, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let may_go: Option<bool> = sql::query_scalar(include_str!("may_go.sql"))
+    let may_go: Option<bool> = sql::query_scalar(stopping(include_str!("may_go.sql")))
         .bind(key.employee_id)
         .bind(key.campaign)
         .bind(key.ordinal)

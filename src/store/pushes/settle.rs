@@ -1,13 +1,16 @@
 //! What a provider answered, settled with enrollments and write-back.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use sqlx::Row as _;
+use serde_json::{Value, json};
+use sqlx::{PgConnection, Row as _};
 
 use super::companies;
 use crate::model::{ActionKind, Campaign, PushKey, PushState, SequenceStep, printable};
 use crate::store::diff::sequence_hash;
+use crate::store::events::{self, ByHand};
 use crate::store::{Lease, Store, StoreError, sql};
+
+const SETTLE: &str = "settle pushes";
 
 /// What became of one claimed push.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +74,42 @@ pub async fn settle(
     outcomes: &[Outcome],
     mails: bool,
 ) -> Result<Settled, StoreError> {
-    let doing = "settle pushes";
+    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(SETTLE))?;
+    let settled = settle_in(&mut transaction, campaign, lease, now, outcomes, mails).await?;
+    transaction.commit().await.map_err(StoreError::on(SETTLE))?;
+    Ok(settled)
+}
+
+/// Settles one push as a person says, and writes down who said so. False when it is not to be settled.
+pub async fn resolve(
+    store: &Store,
+    campaign: &Campaign,
+    lease: &Lease,
+    outcome: Outcome,
+    mails: bool,
+    by: ByHand<'_>,
+) -> Result<bool, StoreError> {
+    let key = outcome.key;
+    let detail = json!({ "push": key.to_string(), "arrived": outcome.state == PushState::Accepted });
+    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(SETTLE))?;
+    let settled = settle_in(&mut transaction, campaign, lease, by.at, &[outcome], mails).await?;
+    if settled.total() != 1 {
+        return Ok(false);
+    }
+    let subject = format!("contact:{}", key.employee_id);
+    events::add(&mut transaction, "resolved", &subject, by, detail).await?;
+    transaction.commit().await.map_err(StoreError::on(SETTLE))?;
+    Ok(true)
+}
+
+async fn settle_in(
+    connection: &mut PgConnection,
+    campaign: &Campaign,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    outcomes: &[Outcome],
+    mails: bool,
+) -> Result<Settled, StoreError> {
     let extra = |column: &str| {
         campaign
             .write_back
@@ -79,7 +117,6 @@ pub async fn settle(
             .find(|write| write.field.to_string() == column)
             .map(|write| write.value.as_str())
     };
-    let mut transaction = store.begin_by_key().await.map_err(StoreError::on(doing))?;
     let rows = sql::query(include_str!("settle.sql"))
         .bind(campaign.number)
         .bind(&lease.name)
@@ -100,9 +137,9 @@ pub async fn settle(
         .bind(mails)
         .bind(waits(campaign))
         .bind(sequence_hash(campaign))
-        .fetch_all(&mut *transaction)
+        .fetch_all(&mut *connection)
         .await
-        .map_err(StoreError::on(doing))?;
+        .map_err(StoreError::on(SETTLE))?;
     let mut settled = Settled::default();
     for row in rows {
         let mut read = || -> Result<(), sqlx::Error> {
@@ -116,9 +153,8 @@ pub async fn settle(
             settled.written = row.try_get("written")?;
             Ok(())
         };
-        read().map_err(StoreError::on(doing))?;
+        read().map_err(StoreError::on(SETTLE))?;
     }
-    companies::write(&mut transaction, campaign, now, outcomes).await.map_err(StoreError::on(doing))?;
-    transaction.commit().await.map_err(StoreError::on(doing))?;
+    companies::write(connection, campaign, now, outcomes).await.map_err(StoreError::on(SETTLE))?;
     Ok(settled)
 }

@@ -1,10 +1,11 @@
 //! Taking over a campaign that was made at the provider by hand, in one transaction.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::Campaign;
+use crate::store::events::{self, ByHand};
 use crate::store::{Store, StoreError, sql};
 
 /// Somebody who is in the campaign at the provider.
@@ -37,7 +38,7 @@ pub struct Adoption<'a> {
     pub remote_id: &'a str,
     /// Numbers of the campaigns that may share people with it, itself included.
     pub tolerated: &'a [i32],
-    pub now: DateTime<Utc>,
+    pub by: ByHand<'a>,
     /// Nothing is kept.
     pub dry_run: bool,
 }
@@ -45,7 +46,7 @@ pub struct Adoption<'a> {
 /// Takes the campaign and its people over.
 pub async fn adopt(store: &Store, adoption: Adoption<'_>, people: &[Adoptee]) -> Result<Fates, StoreError> {
     let doing = "take over the campaign";
-    let Adoption { campaign, remote_id, tolerated, now, dry_run } = adoption;
+    let Adoption { campaign, remote_id, tolerated, by, dry_run } = adoption;
     let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     sql::query(
         "insert into outreach.remote_campaigns (campaign_number, provider, name, remote_id, asked_at, adopted)
@@ -60,14 +61,14 @@ pub async fn adopt(store: &Store, adoption: Adoption<'_>, people: &[Adoptee]) ->
     .bind(&campaign.provider)
     .bind(&campaign.name)
     .bind(remote_id)
-    .bind(now)
+    .bind(by.at)
     .execute(&mut *transaction)
     .await
     .map_err(StoreError::on(doing))?;
     let rows: Vec<(String, String)> = sql::query_as(include_str!("adopt.sql"))
         .bind(campaign.number)
         .bind(&campaign.provider)
-        .bind(now)
+        .bind(by.at)
         .bind(campaign.outreach_type.as_str())
         .bind(tolerated)
         .bind(Uuid::new_v4())
@@ -80,6 +81,10 @@ pub async fn adopt(store: &Store, adoption: Adoption<'_>, people: &[Adoptee]) ->
         .await
         .map_err(StoreError::on(doing))?;
     if !dry_run {
+        let taken = rows.iter().filter(|(_, fate)| fate == "taken").count();
+        let detail = json!({ "provider": campaign.provider, "remote": remote_id, "taken": taken });
+        events::add(&mut transaction, "adopted", &format!("campaign:{}", campaign.number), by, detail)
+            .await?;
         transaction.commit().await.map_err(StoreError::on(doing))?;
     }
     let mut fates = Fates::default();

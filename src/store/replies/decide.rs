@@ -81,7 +81,12 @@ pub async fn release(store: &Store, id: Uuid, by: ByHand<'_>) -> Result<bool, St
 }
 
 /// Mails as the present rules read them; those that a person has corrected are left as they are.
-pub async fn reread(store: &Store, news: &[(&Stored, &Judged)], terms: &Terms) -> Result<Reread, StoreError> {
+pub async fn reread(
+    store: &Store,
+    news: &[(&Stored, &Judged)],
+    by: ByHand<'_>,
+    terms: &Terms,
+) -> Result<Reread, StoreError> {
     let doing = "read mails again";
     let mut transaction = store.begin().await.map_err(StoreError::on(doing))?;
     let ids: Vec<Uuid> = news.iter().map(|(stored, _)| stored.id).collect();
@@ -112,6 +117,7 @@ pub async fn reread(store: &Store, news: &[(&Stored, &Judged)], terms: &Terms) -
     .await
     .map_err(StoreError::on(doing))?;
     let reread = bring(&mut transaction, meant, terms).await?;
+    events::add(&mut transaction, "reclassified", "replies", by, json!({ "mails": ids.len() })).await?;
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(reread)
 }

@@ -297,6 +297,29 @@ async fn one_click_unsubscribes_and_a_look_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_what_the_mailboxes_cannot_send_today() {
+    let office = PostOffice::start(MailTls::None).await;
+    let project = Outbound::through(&office).await;
+    let settings = std::fs::read_to_string(project.path().join("outreach.yaml")).unwrap();
+    let limited = settings.replace("    smtp: {", "    per_day: 2\n    smtp: {");
+    project.write("outreach.yaml", &limited);
+    for n in 1..=5 {
+        project.contact(n, &format!("p{n}@c{n}.example")).await;
+    }
+    let notes = async || {
+        let plan = project.run(&["plan", "--format", "json"]).await.ended(0).json();
+        assert_eq!(plan["campaigns"][0]["enroll"], 5 - office.taken().len());
+        plan["campaigns"][0]["notes"].to_string()
+    };
+    assert!(notes().await.contains("the mailboxes send 2 more today; 3 of the mails wait"));
+    project.apply().await;
+    assert_eq!(office.taken().len(), 2);
+    project.db.execute("update outreach.mailboxes set paused_until = now() + interval '1 hour'").await;
+    let planned = project.run(&["plan"]).await.ended(0).stdout;
+    assert!(planned.contains("nothing leaves from alice for now"), "{planned}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_on_its_way_is_in_no_doubt_and_a_resting_mailbox_can_be_resumed() {
     let office = PostOffice::start(MailTls::None).await;
     let project = Outbound::through(&office).await;

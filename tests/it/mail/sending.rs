@@ -7,7 +7,7 @@ use outreachd::model::{
     ActionKind, Dkim, FixedClock, MailServer, MailTls, Mailbox, ProviderKind, ProviderSettings, PushKey,
     SecretRef, SenderLimits, SmtpSettings, Term, Unsubscribe, Verdict,
 };
-use outreachd::provider::{self, Answer, Destination, Item, Mail, Presence, Provider};
+use outreachd::provider::{self, Answer, Destination, Item, Mail, Notice, Notifier, Presence, Provider};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -138,6 +138,45 @@ async fn a_mail_arrives_as_it_was_meant() {
         assert!(read.body_html(0).unwrap().contains("Здравствуйте &amp; до"));
         assert!(read.body_text(0).unwrap().contains("..точки"));
     }
+}
+
+#[tokio::test]
+async fn notices_share_a_connection_are_signed_and_end_it_when_refused() {
+    let office = PostOffice::start(MailTls::Starttls).await;
+    std::fs::write(
+        office.root().join("dkim"),
+        rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem(),
+    )
+    .unwrap();
+    let key = SecretRef::File("dkim".into());
+    let dkim = Dkim { domain: "test.local".to_owned(), selector: "s1".to_owned(), key };
+    let mailbox = settings(office.server()).senders.remove(0);
+    let mut notifier = Notifier::new(&mailbox, Some(&dkim), office.root()).unwrap();
+    let notice = Notice {
+        to: "ops@\u{43f}\u{43e}\u{447}\u{442}\u{430}.example".to_owned(),
+        id: "notice-1".to_owned(),
+        subject: "is blocked\r\nBcc: victim@x.example".to_owned(),
+        text: "Слишком много.\n.\nend".to_owned(),
+    };
+    for _ in 0..2 {
+        assert_eq!(notifier.send(&notice, NOW.0).await, Verdict::Accepted);
+    }
+    assert_eq!(office.connections(), 1);
+    let taken = office.taken();
+    assert_eq!(taken[0].mail, taken[1].mail, "said again, it is the same mail");
+    assert!(taken[0].from.starts_with("MAIL FROM:<alice@test.local> "), "{}", taken[0].from);
+    assert!(taken[0].to.starts_with("RCPT TO:<ops@xn--80a1acny.example>"), "{}", taken[0].to);
+    assert!(taken[0].header("DKIM-Signature").is_some_and(|value| value.contains("d=test.local")));
+    assert_eq!(taken[0].header("Message-ID").as_deref(), Some("<notice-1@test.local>"));
+    assert_eq!((taken[0].header("Bcc"), taken[0].header("List-Unsubscribe")), (None, None));
+    let read = MessageParser::new().parse(&taken[0].mail).unwrap();
+    assert_eq!(read.body_text(0).unwrap().trim_end().replace("\r\n", "\n"), notice.text);
+
+    office.script([(At::Recipient, Act::Say("550 5.1.1 no such user")), (At::End, Act::KeepAndDrop)]);
+    assert!(matches!(notifier.send(&notice, NOW.0).await, Verdict::Bounced(_)));
+    assert!(matches!(notifier.send(&notice, NOW.0).await, Verdict::InDoubt(_)));
+    assert_eq!((office.connections(), office.taken().len()), (2, 3));
+    notifier.close().await;
 }
 
 #[tokio::test]

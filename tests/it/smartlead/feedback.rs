@@ -207,6 +207,11 @@ async fn a_campaign_made_by_hand_is_taken_over_with_its_people() {
     assert_eq!(story.count("outreach.enrollments").await, 0);
     let shown = story.run(&["adopt", "first", "--remote", &remote]).await.ended(0).stdout;
     assert!(shown.contains("stranger@x.example"), "{shown}");
+    assert_eq!(
+        story.count("outreach.events where (kind, subject, actor) = ('adopted', 'campaign:1', 'cli')").await,
+        1,
+        "looking on is no deed"
+    );
     assert!(story.calls().iter().all(|call| call.starts_with("GET")), "nothing is sent: {:?}", story.calls());
     assert_eq!(story.smartlead.get(&format!("campaigns/{id}")), before);
     assert_eq!(story.count("outreach.enrollments where live").await, 2);

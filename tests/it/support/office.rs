@@ -145,7 +145,7 @@ lease: 1s
 
     /// Waits until so many mails were read, by whomever.
     pub(crate) async fn has_read(&self, mails: i64) {
-        let end = std::time::Instant::now() + Duration::from_mins(1);
+        let end = std::time::Instant::now() + Duration::from_mins(4);
         while self.count("outreach.replies").await < mails {
             assert!(std::time::Instant::now() < end, "{}", self.servers.logs());
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -100,3 +100,29 @@ pub(super) fn is_polite(sentence: &[String]) -> bool {
     let text = sentence.join(" ");
     MANNERS.iter().any(|manners| text.starts_with(manners))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_words_that_ask_to_be_let_go_and_few_that_do_not() {
+        for said in [
+            "Take me off this.",
+            "please take us off these",
+            "Thanks but please remove.",
+            "Thanks, please stop",
+            "No thanks, pls unsubscribe!",
+        ] {
+            assert!(leave_me_alone(&Words::of(said)).is_some(), "{said}");
+        }
+        for said in [
+            "Please do not remove.",
+            "Could you take me off this thread and add Anna instead? She decides.",
+            "Please take us off the waiting room when you start",
+            "We can't please remove",
+        ] {
+            assert!(leave_me_alone(&Words::of(said)).is_none(), "{said}");
+        }
+    }
+}
