@@ -4,7 +4,7 @@ mod openapi;
 
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
+use axum::body::Bytes;
 use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -34,11 +34,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = ApiFault;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        match Json::<T>::from_request(request, state).await {
+        let bytes = Bytes::from_request(request, state)
+            .await
+            .map_err(|_| Fault::Unfit("the body is too large".to_owned()))?;
+        // A list of its fields' values would be read as the object.
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Fault::Unfit("the body is no JSON object".to_owned()).into());
+        }
+        match Json::<T>::from_bytes(&bytes) {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(JsonRejection::BytesRejection(_)) => {
-                Err(Fault::Unfit("the body is too large".to_owned()).into())
-            }
             Err(rejection) => Err(Fault::Unfit(rejection.body_text()).into()),
         }
     }

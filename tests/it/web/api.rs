@@ -48,6 +48,7 @@ async fn every_answer_has_the_shape_of_the_document() {
         ("/api/v1/suppressions", json!({ "target": "@c3.example", "note": "asked" }), 200),
         ("/api/v1/suppressions", json!({ "target": "nobody" }), 422),
         ("/api/v1/suppressions", json!({}), 422),
+        ("/api/v1/campaigns/1/resume", json!([null]), 422),
         ("/api/v1/contacts/find", json!({ "who": "a\0b" }), 422),
         ("/api/v1/suppressions", json!({ "target": "a\0@b.example" }), 422),
         ("/api/v1/pushes/nonsense/resolve", json!({ "arrived": true }), 404),
