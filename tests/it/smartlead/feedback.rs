@@ -257,6 +257,10 @@ async fn webhooks_reach_the_running_daemon() {
     let address = format!("127.0.0.1:{port}");
     story.provider(&format!("per_minute: 60000, timeout: 2s, webhook_url: \"http://{address}/hooks/sl\""));
     story.apply().await.ended(0);
+    // Two are refused in a minute; the third waits.
+    let settings = std::fs::read_to_string(story.root().join("outreach.yaml")).unwrap();
+    let public = "http: { public: { listen: \"127.0.0.1:0\", per_minute: 1 } }";
+    story.write("outreach.yaml", &format!("{settings}{public}\n"));
     let daemon = story.start(&["run", "--listen", &address]);
     until("the daemon answers", || async {
         crate::support::smartlead::client().get(format!("http://{address}/healthz")).send().await.is_ok()
@@ -282,15 +286,7 @@ async fn webhooks_reach_the_running_daemon() {
     let send = |headers: Headers, body: String| {
         crate::support::smartlead::client().post(&url).headers(headers).body(body).send()
     };
-    let mut refused = Vec::new();
-    while refused.last() != Some(&429) {
-        assert!(refused.len() < 600, "never slowed");
-        let batch = (0..20).map(|_| send(signed("x", "r"), "{}".to_owned()));
-        refused.extend(
-            futures_util::future::join_all(batch).await.into_iter().map(|a| a.unwrap().status().as_u16()),
-        );
-    }
-    assert!(refused.contains(&401));
+    assert_eq!(send(signed("x", "r"), "{}".to_owned()).await.unwrap().status(), 429);
     let body = json!({ "event_type": "EMAIL_SENT", "campaign_id": 424_242 }).to_string();
     assert_eq!(send(signed(&body, "r9"), body.clone()).await.unwrap().status(), 200);
     assert_eq!(send(signed("x", "r"), "{}".to_owned()).await.unwrap().status(), 429);
