@@ -40,7 +40,7 @@ pub use remote::{
 pub use secret::resolve as resolve_secret;
 pub use sent::{SentFolder, Unseen};
 pub use smartlead::webhook::{WebhookError, WebhookNews};
-pub use smtp::{Notice, Notifier};
+pub use smtp::{Notice, Notifier, message_id};
 
 /// One action as a provider gets it, its fields rendered.
 #[derive(Debug, Clone, PartialEq)]

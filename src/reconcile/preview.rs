@@ -10,7 +10,7 @@ use super::mail::SequenceRenderer;
 use super::{Context, FieldRenderer, ReconcileError};
 use crate::model::token::{self, Purpose};
 use crate::model::{Campaign, Mailbox, PushKey, SmtpSettings};
-use crate::provider::{Mail, resolve_secret};
+use crate::provider::{self, Mail, resolve_secret};
 use crate::store::diff::{Person, person};
 
 /// A campaign's mails for one contact.
@@ -88,11 +88,10 @@ fn mail(
     run: Uuid,
 ) -> Result<Mail, String> {
     let rendered = renderer.render(step, fields, subject.as_deref()).map_err(|error| error.to_string())?;
-    let domain = mailbox.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
     Ok(Mail {
         step,
         sender: mailbox.name.clone(),
-        message_id: format!("{}.{step}@{domain}", run.simple()),
+        message_id: provider::message_id(mailbox, &format!("{}.{step}", run.simple())),
         return_token: return_token.clone(),
         unsubscribe_token: unsubscribe_token.clone(),
         subject: rendered.subject,

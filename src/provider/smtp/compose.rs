@@ -81,8 +81,7 @@ pub(super) fn compose_notice(
 ) -> Result<Composed, String> {
     let own = on_the_wire(&sender.address);
     let to = on_the_wire(&notice.to);
-    let domain = own.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    let message = begun(sender, &to, &notice.subject, &format!("{}@{domain}", notice.id), now)?
+    let message = begun(sender, &to, &notice.subject, &super::message_id(sender, &notice.id), now)?
         .raw_header(header(AUTO_SUBMITTED.0, AUTO_SUBMITTED.1.to_owned()))
         .singlepart(SinglePart::plain(notice.text.clone()));
     Ok(Composed { bytes: signed(message, signer, now)?, return_path: own, to })

@@ -77,6 +77,11 @@ fn server(mailbox: &Mailbox, root: &Path, patience: Duration) -> Result<Option<S
     }))
 }
 
+/// `LEFT@` the domain that the mailbox writes from, as any server reads it; without angle brackets.
+pub fn message_id(mailbox: &Mailbox, left: &str) -> String {
+    format!("{left}@{}", compose::ascii_host(domain_of(&mailbox.address).unwrap_or("localhost")))
+}
+
 /// The mail as it would travel, its headers first. Nothing is sent.
 pub(super) fn written(
     settings: &SmtpSettings,

@@ -13,7 +13,7 @@ use super::wait::bounded;
 use super::{Context, ReconcileError};
 use crate::model::token::{self, Purpose};
 use crate::model::{ActionKind, Campaign, Mailbox, PushKey, SmtpSettings};
-use crate::provider::{Item, Mail, Provider, resolve_secret};
+use crate::provider::{self, Item, Mail, Provider, resolve_secret};
 use crate::store::Lease;
 use crate::store::mailboxes::{self, Standing};
 use crate::store::mails::{self, Draft};
@@ -93,7 +93,8 @@ impl<'c> Mailing<'c> {
         let mail = Mail {
             step,
             sender: mailbox.name.clone(),
-            message_id: message_id(&return_token, mailbox),
+            // The same whenever the mail is tried again.
+            message_id: provider::message_id(mailbox, &return_token),
             unsubscribe_token: token::sign(&item.key, Purpose::Unsubscribe, secret),
             return_token,
             subject: rendered.subject,
@@ -118,12 +119,6 @@ impl<'c> Mailing<'c> {
         item.mail = Some(mail);
         Ok(Dressed::Ready(item))
     }
-}
-
-/// Made from the push's key, so that it is the same whenever the mail is tried again.
-fn message_id(token: &str, mailbox: &Mailbox) -> String {
-    let domain = mailbox.address.rsplit_once('@').map_or("localhost", |(_, domain)| domain);
-    format!("{token}@{domain}")
 }
 
 /// Whether the push hands a mail over.

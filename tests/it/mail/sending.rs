@@ -177,6 +177,14 @@ async fn notices_share_a_connection_are_signed_and_end_it_when_refused() {
     assert!(matches!(notifier.send(&notice, NOW.0).await, Verdict::InDoubt(_)));
     assert_eq!((office.connections(), office.taken().len()), (2, 3));
     notifier.close().await;
+
+    // Only a domain that any server reads makes a Message-ID.
+    let mailbox = Mailbox { address: "alice@почта.example".to_owned(), ..mailbox };
+    assert_eq!(provider::message_id(&mailbox, "x"), "x@xn--80a1acny.example");
+    let mut notifier = Notifier::new(&mailbox, None, office.root()).unwrap();
+    assert_eq!(notifier.send(&notice, NOW.0).await, Verdict::Accepted);
+    let id = office.taken()[3].header("Message-ID");
+    assert_eq!(id.as_deref(), Some("<notice-1@xn--80a1acny.example>"));
 }
 
 #[tokio::test]
