@@ -242,6 +242,16 @@ pub fn written(
     smtp::written(settings, root, mail, to, clock)
 }
 
+/// Whether a webhook shows a signature, before its body is read; an error where the provider sends none.
+pub fn is_webhook_signed(settings: &ProviderSettings, headers: &Headers) -> Result<bool, WebhookError> {
+    match &settings.kind {
+        ProviderKind::Smartlead { webhook_secret: Some(_), .. } => {
+            Ok(headers.contains_key(smartlead::webhook::SIGNATURE))
+        }
+        _ => Err(WebhookError::NotExpected),
+    }
+}
+
 /// Reads a webhook of the provider: which campaign of its it is about, and what happened.
 pub fn read_webhook(
     settings: &ProviderSettings,

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::Shared;
+use super::fault::Fault;
 use crate::model::{AccessToken, HttpSettings, Role};
 
 /// Holds the token of a browser that has signed in.
@@ -41,6 +42,17 @@ impl Visitor {
     pub(super) const fn may_operate(&self) -> bool {
         matches!(self.role, Role::Operate)
     }
+}
+
+/// Asking a provider costs calls of its budget: for those who may act, from our own pages.
+pub(super) fn may_look(visitor: &Visitor, headers: &HeaderMap) -> Result<(), Fault> {
+    if !visitor.may_operate() {
+        return Err(Fault::Forbidden("this token may only look here, and not ask the provider"));
+    }
+    if !is_from_our_pages(headers) {
+        return Err(Fault::Forbidden("this did not come from a page of ours: open it from the campaign"));
+    }
+    Ok(())
 }
 
 /// The one whose token this is. Every token is compared, whichever fits.
@@ -110,7 +122,7 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Reques
         }
     };
     if is_deed(request.method()) {
-        if !visitor.may_operate() && path != "/sign-out" {
+        if !visitor.may_operate() && !is_for_all(&path) {
             return (StatusCode::FORBIDDEN, "this token may only look\n").into_response();
         }
         if bearer.is_none() && !is_from_our_pages(headers) {
@@ -130,6 +142,11 @@ pub(super) async fn guard(State(shared): State<Arc<Shared>>, mut request: Reques
 
 fn is_deed(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whoever may look may also leave, and look for a contact: a question, in a body so that no URL holds an address.
+fn is_for_all(path: &str) -> bool {
+    matches!(path, "/sign-out" | "/contacts" | "/api/v1/contacts/find")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -20,6 +20,10 @@ pub(super) enum Fault {
     Overtaken(String),
     /// The form is not one of ours, or too old.
     Forged,
+    /// Whoever asks may not, or not from there.
+    Forbidden(&'static str),
+    /// It is being done for somebody else already.
+    Busy(&'static str),
     /// The database, or what it was asked.
     Inside(ReconcileError),
 }
@@ -30,7 +34,8 @@ impl Fault {
             Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overtaken(_) => StatusCode::CONFLICT,
-            Self::Forged => StatusCode::FORBIDDEN,
+            Self::Forged | Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Inside(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -39,6 +44,7 @@ impl Fault {
         match self {
             Self::Unknown(what) => format!("there is no such {what}"),
             Self::Unfit(message) | Self::Overtaken(message) => message.clone(),
+            Self::Forbidden(message) | Self::Busy(message) => (*message).to_owned(),
             Self::Forged => "this form is not one of ours, or too old: open the page anew".to_owned(),
             Self::Inside(_) => "the database does not answer as it should; the log says why".to_owned(),
         }

@@ -1,5 +1,5 @@
-//! How often one address may be refused. Kept in memory, bounded; each process counts for itself. What is genuine is
-//! never counted and never refused.
+//! How often one address may be refused, and how much of what strangers send is held at once. Kept in memory,
+//! bounded; each process counts for itself. What is genuine is never counted, and at worst asked to come again.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -14,6 +14,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Addresses that are remembered.
 const MOST: usize = 20_000;
+/// Bodies held at once of those within their rate, and of those over it.
+const PLACES: usize = 32;
+const PLACES_OVER: usize = 8;
 
 /// The generic cell rate algorithm: of each address only the instant from which it is within its rate.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub(super) struct Limiter {
     /// What may come at once: a quarter of a minute's.
     burst: Duration,
     next: Mutex<HashMap<IpAddr, Instant>>,
+    places: Semaphore,
+    places_over: Semaphore,
     /// Those who were refused too often keep no more than one processor busy.
     turn: Semaphore,
 }
@@ -33,17 +38,16 @@ impl Limiter {
             interval,
             burst: interval * (requests / 4).max(1),
             next: Mutex::default(),
+            places: Semaphore::new(PLACES),
+            places_over: Semaphore::new(PLACES_OVER),
             turn: Semaphore::new(1),
         }
     }
 
-    /// Lets everybody be looked at: behind a proxy all have one address, and a webhook that its provider has signed
-    /// must not suffer for what others sent. Of those who are over their rate one is looked at at a time.
-    pub(super) async fn let_in(&self, from: IpAddr) -> Asker<'_> {
-        let over = self.check(from, Instant::now()).err();
-        // It is never closed.
-        let turn = if over.is_some() { self.turn.acquire().await.ok() } else { None };
-        Asker { limiter: self, from, over, _turn: turn }
+    /// Nobody is turned away for the address alone: behind a proxy all have one, and a webhook that its provider has
+    /// signed must not suffer for what others sent.
+    pub(super) fn asker(&self, from: IpAddr) -> Asker<'_> {
+        Asker { limiter: self, from, over: self.check(from, Instant::now()).err() }
     }
 
     /// Whether an address is within its rate; else how long to wait.
@@ -111,15 +115,36 @@ pub(super) async fn held(limiter: &Limiter, peer: SocketAddr, request: Request, 
     }
 }
 
-/// One whose request has been read and is to be looked at, which costs something.
+/// One whose request is to be looked at, which costs something.
 pub(super) struct Asker<'l> {
     limiter: &'l Limiter,
     from: IpAddr,
     over: Option<Duration>,
-    _turn: Option<SemaphorePermit<'l>>,
 }
 
-impl Asker<'_> {
+impl<'l> Asker<'l> {
+    /// Whether it was refused too often.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over.is_some()
+    }
+
+    /// Room for its body, as long as there is some; nobody queues for it.
+    pub(super) fn place(&self) -> Option<SemaphorePermit<'l>> {
+        let places = if self.is_over() { &self.limiter.places_over } else { &self.limiter.places };
+        places.try_acquire().ok()
+    }
+
+    /// Of those over their rate one is looked at at a time.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'l>> {
+        // It is never closed.
+        if self.is_over() { self.limiter.turn.acquire().await.ok() } else { None }
+    }
+
+    /// It was not looked at, and is to come again.
+    pub(super) fn put_off(&self) -> Response {
+        too_many(self.over.unwrap_or_default())
+    }
+
     /// It was looked at and refused: counted, and 429 for whoever was refused too often.
     pub(super) fn refused(&self, status: StatusCode) -> Response {
         match self.over {
@@ -135,6 +160,24 @@ impl Asker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bodies_are_held_in_few_places_and_a_flood_takes_none_of_the_others() {
+        let limiter = Limiter::per_minute(1);
+        let (flood, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        while !limiter.asker(flood).is_over() {
+            assert_eq!(limiter.asker(flood).refused(StatusCode::UNAUTHORIZED).status(), 401);
+        }
+        let over = limiter.asker(flood);
+        let held: Vec<_> = std::iter::from_fn(|| over.place()).take(1000).collect();
+        assert_eq!(held.len(), PLACES_OVER);
+        assert_eq!(over.put_off().status(), 429);
+        let within = limiter.asker(other);
+        let others: Vec<_> = std::iter::from_fn(|| within.place()).take(1000).collect();
+        assert_eq!(others.len(), PLACES);
+        drop(held);
+        assert!(over.place().is_some());
+    }
 
     #[test]
     fn each_address_has_its_rate_and_the_memory_a_bound() {

@@ -1,7 +1,7 @@
 //! Plans, forecasts and verdicts: as dear as the plan itself, so each is made once for what it is made from, and
 //! by one asker at a time. A page takes the last one at once, with its age, and the next is made behind it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -135,6 +135,21 @@ pub(super) struct Outlooks {
     pub verdicts: Shelf<super::read::VerdictsView>,
     wanted: Mutex<VecDeque<About>>,
     bell: Notify,
+    /// Campaigns whose provider is being asked.
+    looks: Mutex<HashSet<i32>>,
+}
+
+/// A campaign's provider is being asked as long as this is there.
+#[derive(Debug)]
+pub(super) struct Looking<'o> {
+    outlooks: &'o Outlooks,
+    campaign: i32,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        held(&self.outlooks.looks).remove(&self.campaign);
+    }
 }
 
 impl Outlooks {
@@ -152,6 +167,12 @@ impl Outlooks {
         }
         self.bell.notify_one();
         timeout(GRACE, shelf.awaited(&about, world)).await.unwrap_or(told)
+    }
+
+    /// Only one at a time asks the provider of a campaign.
+    pub(super) fn look(&self, campaign: i32) -> Option<Looking<'_>> {
+        let is_first = held(&self.looks).insert(campaign);
+        is_first.then(|| Looking { outlooks: self, campaign })
     }
 
     /// What is to be made next; waits for it.
@@ -198,6 +219,16 @@ mod tests {
         assert_eq!((told.answer.as_deref(), told.making), (Some(&2), Making::Failed));
         let again = shelf.get(about, "wednesday", async { Ok::<_, ()>(3) }).await.unwrap();
         assert_eq!(*again, 3);
+    }
+
+    #[test]
+    fn one_at_a_time_asks_the_provider() {
+        let outlooks = Outlooks::default();
+        let first = outlooks.look(1).unwrap();
+        assert!(outlooks.look(1).is_none() && outlooks.look(1).is_none());
+        assert!(outlooks.look(2).is_some());
+        drop(first);
+        assert!(outlooks.look(1).is_some());
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ use super::{news, wire};
 use crate::model::normalize_address;
 use crate::provider::{News, NewsKind, ProviderError};
 
-const SIGNATURE: &str = "x-smartlead-signature";
+pub(crate) const SIGNATURE: &str = "x-smartlead-signature";
 const REQUEST_ID: &str = "x-request-id";
 
 /// Why a webhook is not taken.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use schemars::JsonSchema;
@@ -13,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::access::Visitor;
+use super::access::{Visitor, may_look};
 use super::deeds::{self, Approve, Correct, Done, Pause, Resolve, Resume, Suppress};
 use super::fault::{ApiFault, Fault};
 use super::read::{
@@ -66,7 +67,7 @@ impl Page {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 struct Look {
-    /// True asks the provider, which costs calls of its budget.
+    /// True asks the provider, which costs calls of its budget and wants role `operate`.
     look: bool,
 }
 
@@ -140,9 +141,14 @@ async fn campaign(State(shared): State<Arc<Shared>>, Path(number): Path<i32>) ->
 
 async fn plan(
     State(shared): State<Arc<Shared>>,
+    Extension(visitor): Extension<Visitor>,
     Path(number): Path<i32>,
     Query(query): Query<Look>,
+    headers: HeaderMap,
 ) -> Answer<PlanView> {
+    if query.look {
+        may_look(&visitor, &headers)?;
+    }
     Ok(Json(read::plan(&shared, number, query.look).await?.as_ref().clone()))
 }
 

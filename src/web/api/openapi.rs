@@ -165,7 +165,7 @@ impl Document {
                 "200": { "description": "So it is.",
                     "content": { "application/json": { "schema": answer } } },
                 "400": refused, "401": refused, "403": refused,
-                "404": fault, "503": fault,
+                "404": fault, "429": fault, "503": fault,
             },
         });
         if let Some(body) = body {

@@ -17,7 +17,7 @@ use super::words::Words;
 use super::{Frame, PAGES, page};
 use crate::model::Clock as _;
 use crate::web::Shared;
-use crate::web::access::Visitor;
+use crate::web::access::{Visitor, may_look};
 use crate::web::chart;
 use crate::web::fault::PageFault;
 use crate::web::outlook::{Making, Told};
@@ -73,6 +73,7 @@ pub(super) async fn plan(
     headers: HeaderMap,
 ) -> Answer {
     let told = if query.look {
+        may_look(&visitor, &headers)?;
         Told { answer: Some(read::plan(&shared, number, true).await?), making: Making::Made }
     } else {
         read::last_plan(&shared, number).await?

@@ -174,6 +174,8 @@ pub(in crate::web) async fn plan(
         Ok::<_, ReconcileError>(PlanView { as_of: planner.as_of(), plan })
     };
     if asks_provider {
+        let busy = Fault::Busy("its provider is being asked for somebody else: try again in a moment");
+        let _looking = shared.outlooks.look(number).ok_or(busy)?;
         return Ok(std::sync::Arc::new(make.await?));
     }
     Ok(shared.outlooks.plans.get(About::Plan(number), &world, make).await?)

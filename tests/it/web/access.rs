@@ -32,6 +32,17 @@ async fn with_tokens_nobody_comes_in_without_one() {
         site.ask(Method::POST, "/api/v1/campaigns/1/pause").bearer_auth(token).json(&body).send()
     };
     assert_eq!(pause(VIEW).await.unwrap().status(), 403);
+    let find = |path| site.ask(Method::POST, path).bearer_auth(VIEW);
+    let found = find("/api/v1/contacts/find").json(&json!({ "who": "p1@c1.example" })).send().await.unwrap();
+    assert_eq!(found.status(), 200);
+    let unkeyed = find("/contacts").body("who=p1@c1.example").send().await.unwrap();
+    assert_eq!(unkeyed.status(), 403);
+    assert!(unkeyed.text().await.unwrap().contains("not one of ours"));
+    let keyed = find("/contacts").header("cookie", format!("outreachd_form={}", "k".repeat(32)));
+    let keyed = keyed.body(format!("who=p1@c1.example&form_key={}", "k".repeat(32))).send().await.unwrap();
+    assert_eq!(keyed.status(), 303);
+    let looks = site.ask(Method::GET, "/api/v1/campaigns/1/plan?look=true").bearer_auth(VIEW);
+    assert_eq!(looks.send().await.unwrap().status(), 403);
     assert_eq!(site.actors().await, []);
     assert_eq!(pause(OPERATE).await.unwrap().status(), 200);
     assert_eq!(site.actors().await, [("olga".into(), "paused".into(), "campaign:1".into())]);
@@ -84,6 +95,13 @@ async fn on_loopback_others_names_and_pages_are_turned_away() {
     let forged = site.ask(Method::POST, "/campaigns/1/pause").body("reason=x&form_key=");
     assert_eq!(forged.send().await.unwrap().status(), 403);
     assert_eq!(site.project.count("outreach.pauses").await, 0);
+    // A page of somebody else's that leads here spends none of a provider's calls.
+    for path in ["/campaigns/1/plan?look=true", "/api/v1/campaigns/1/plan?look=true"] {
+        let look =
+            |site_of: &'static str| site.ask(Method::GET, path).header("sec-fetch-site", site_of).send();
+        assert_eq!(look("cross-site").await.unwrap().status(), 403, "{path}");
+        assert_eq!(look("same-origin").await.unwrap().status(), 200, "{path}");
+    }
     // A body without end.
     let huge = site.ask(Method::POST, "/api/v1/contacts/find").json(&json!({ "who": "x".repeat(100_000) }));
     assert!([413, 422].contains(&huge.send().await.unwrap().status().as_u16()));
