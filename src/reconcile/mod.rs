@@ -133,6 +133,9 @@ async fn pass<'a>(
     }
     drop(snapshot);
     campaigns::remember(context.store, campaign, context.clock.now()).await?;
+    if order.serves(campaign) {
+        campaigns::open_intake(context.store, campaign.number).await?;
+    }
     let look = remote::observe(context, campaign).await?;
     let stale = answers(context, campaign).await?;
     let recovered = recover::unsettled(context, campaign).await?;
@@ -163,25 +166,15 @@ async fn pass<'a>(
     };
     let declared = need::declared(context.manifest, campaign);
     // Without a schedule no tick is ever open: one that is declared later has missed none before it.
-    let tick = match campaign.schedule {
-        // Whoever the end of the window has kept back is taken in when it opens again.
-        Some(_) if is_cut_off(context, campaign, order).await? => None,
-        Some(_) => order.tick,
-        None => Some(pass.started_at),
+    let tick = if campaign.schedule.is_some() { order.tick } else { Some(pass.started_at) };
+    let intake_open = if order.serves(campaign) {
+        Some(pushes::any_entering(context.store, campaign.number).await?)
+    } else {
+        None
     };
-    let seen = Seen { digest: &declared, changes, at: pass.started_at, tick };
+    let seen = Seen { digest: &declared, changes, at: pass.started_at, tick, intake_open };
     campaigns::seen(context.store, campaign.number, &seen).await?;
     Ok(Applied { plan: planned, settled, recovered, stopped, put_off_until, unread: stale, outcome, message })
-}
-
-/// Whether the window has closed on people who were to be taken in.
-async fn is_cut_off(
-    context: &Context<'_>,
-    campaign: &Campaign,
-    order: &Order,
-) -> Result<bool, ReconcileError> {
-    let closed = order.keeps_window && !campaign.is_open(context.clock.now());
-    Ok(closed && order.takes_in && pushes::any_unclaimed(context.store, campaign.number).await?)
 }
 
 /// Answers are read before anybody is written to, as far as no other process reads them. Gives the senders whose mailbox

@@ -44,10 +44,13 @@ pub fn judge(
         let served = glance.served_tick.unwrap_or(now);
         schedule.open_tick(number, campaign.timezone, served, now, grace)
     });
-    let takes_in = is_active && window_open && (campaign.schedule.is_none() || tick.is_some());
+    // What one pass could not hand over the next one does, however long after the tick.
+    let open = glance.intake_open;
+    let takes_in = is_active && window_open && (campaign.schedule.is_none() || tick.is_some() || open);
     let due = |instant: Option<DateTime<Utc>>| instant.is_some_and(|instant| instant <= now);
     let pass = glance.is_orphaned
         || tick.is_some() && takes_in
+        || open && takes_in && glance.enroll_due.is_none()
         || glance.seen_digest.as_deref() != Some(declared)
         || glance.seen_changes != Some(glance.changes)
         || glance.seen_at.is_none_or(|seen| {

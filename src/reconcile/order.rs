@@ -43,6 +43,11 @@ impl Order {
         }
     }
 
+    /// Whether people are taken in because a tick says so, and not a person.
+    pub(super) const fn serves(&self, campaign: &Campaign) -> bool {
+        self.keeps_window && self.takes_in && campaign.schedule.is_some()
+    }
+
     /// What may go out at that instant.
     pub(super) fn gate(&self, campaign: &Campaign, at: DateTime<Utc>) -> Gate {
         let update = campaign.state == State::Active;

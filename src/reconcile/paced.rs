@@ -121,21 +121,20 @@ impl Turn<'_> {
         claiming: &AtomicBool,
     ) -> Result<Claim, ReconcileError> {
         let Self { context, campaign, account, .. } = *self;
-        let gate = self.gate();
         let (store, number) = (context.store, campaign.number);
-        let due = pushes::due_calls(store, number, gate, context.clock.now(), i64::from(SINGLES)).await?;
-        let (gate, size, calls) = match due {
-            due if due.single > 0 => (Gate { enroll: false, ..gate }, due.single, due.single),
-            due => (gate, account.batch, due.enroll.min(1)),
-        };
+        let due = pushes::due_calls(store, number, self.gate(), self.due_by(), i64::from(SINGLES)).await?;
         let stops = due.single > 0;
+        let (size, calls) = if stops { (due.single, due.single) } else { (account.batch, due.enroll.min(1)) };
         budget.reserve(calls.saturating_sub(spare)).await?;
         // Nobody enters while somebody is on the way out.
         while !stops && stops_under_way.load(Ordering::SeqCst) > 0 {
             sleep(MOMENT).await;
         }
+        // Turns may be long in coming, and a window may have closed meanwhile.
+        let gate = self.gate();
+        let gate = if stops { Gate { enroll: false, ..gate } } else { gate };
         claiming.store(true, Ordering::SeqCst);
-        let batch = pushes::claim(store, number, &account.lease, gate, context.clock.now(), size, None).await;
+        let batch = self.claim(gate, size, None).await;
         claiming.store(false, Ordering::SeqCst);
         let batch = batch?;
         let stops = stops && !batch.pushes.is_empty();

@@ -65,9 +65,11 @@ async fn hand_over_due(
     }
     let renderer = FieldRenderer::new(campaign);
     let deadline = Instant::now() + order.patience;
+    let until = context.clock.now() + bounded(order.patience);
     loop {
         let account = open_provider(context, campaign).await?;
-        let turn = Turn { context, campaign, renderer: &renderer, account: &account, order, ready, deadline };
+        let (renderer, account) = (&renderer, &account);
+        let turn = Turn { context, campaign, renderer, account, order, ready, deadline, until };
         let result = held::while_held(context, &account.lease, async {
             match &account.budget {
                 None => Box::pin(turn.take(pushed)).await,
@@ -109,6 +111,8 @@ pub(super) struct Turn<'a> {
     order: &'a Order,
     ready: bool,
     deadline: Instant,
+    /// What is put off beyond this is left to the next pass.
+    until: DateTime<Utc>,
 }
 
 impl Turn<'_> {
@@ -116,6 +120,12 @@ impl Turn<'_> {
     pub(super) fn gate(&self) -> Gate {
         let gate = self.order.gate(self.campaign, self.context.clock.now());
         if self.ready { gate } else { Gate { enroll: false, update: false, ..gate } }
+    }
+
+    /// The latest that a push may be due to be claimed now. A provider that puts everything off, and is slower than
+    /// the pauses are long, would never be through otherwise.
+    pub(super) fn due_by(&self) -> DateTime<Utc> {
+        self.until.min(self.context.clock.now())
     }
 
     async fn take(&self, pushed: &mut Pushed) -> Result<Ended, ReconcileError> {
@@ -165,7 +175,7 @@ impl Turn<'_> {
         Ok(handed)
     }
 
-    async fn claim(
+    pub(super) async fn claim(
         &self,
         gate: Gate,
         size: u32,
@@ -177,8 +187,8 @@ impl Turn<'_> {
             declared: &senders.declared,
             retired: &senders.retired,
         });
-        let now = context.clock.now();
-        Ok(pushes::claim(context.store, campaign.number, &account.lease, gate, now, size, senders).await?)
+        let at = pushes::At { now: context.clock.now(), due_by: self.due_by() };
+        Ok(pushes::claim(context.store, campaign.number, &account.lease, gate, at, size, senders).await?)
     }
 
     /// What needs no mail goes first, many at once; then one mail, if a mailbox may send it.
@@ -239,7 +249,7 @@ impl Turn<'_> {
     async fn wait_for_rate(&self) -> Result<(), ReconcileError> {
         let Some(per_minute) = self.account.per_minute else { return Ok(()) };
         let due = pushes::next_due(self.context.store, self.campaign.number, self.gate()).await?;
-        if due.is_none_or(|due| due > self.context.clock.now()) {
+        if due.is_none_or(|due| due > self.due_by()) {
             // A claim costs no call then, and takes back what was stopped.
             return Ok(());
         }

@@ -123,6 +123,19 @@ async fn a_paused_campaign_takes_nobody_in_and_lets_stops_out() {
     project.agrees_exactly().await;
 }
 
+/// A provider that puts everything off, more slowly than the pauses are long: the pass ends, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_ends_though_everything_is_put_off() {
+    let project = Project::new(Kind::Deduping, 12).await;
+    brisk(&project, "");
+    project.receiver.always(Behaviour::Hang { keep: false });
+    let daemon = project.start(&["run"]);
+    until("it is said", || async { condition(&project, "degraded").await["reason"] == "PutOff" }).await;
+    let finished = "outreach.reconciles where outcome = 'partial' and finished_at is not null";
+    assert!(project.count(finished).await > 0);
+    stopped(daemon).await.ended(0);
+}
+
 /// A pass may take hours where a provider is slow: it does not go by files that say something else by now.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_files_holds_within_a_pass() {

@@ -11,7 +11,7 @@ open as (
 )
 select
     n.changes,
-    c.served_tick, c.seen_digest, c.seen_changes, c.seen_at,
+    c.served_tick, coalesce(c.intake_open, false) as intake_open, c.seen_digest, c.seen_changes, c.seen_at,
     o.enroll_due, o.other_due,
     (
         -- What was due by the last look waits for a push that was put off, or for another day.

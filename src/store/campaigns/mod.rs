@@ -163,13 +163,26 @@ pub struct Seen<'a> {
     pub at: DateTime<Utc>,
     /// The tick that it served.
     pub tick: Option<DateTime<Utc>>,
+    /// Whether people who were to be taken in still wait; `None` leaves it as it was.
+    pub intake_open: Option<bool>,
+}
+
+/// Remembers that people are being taken in, so that whoever makes the next pass goes on with it.
+pub async fn open_intake(store: &Store, number: i32) -> Result<(), StoreError> {
+    sql::query("update outreach.campaigns set intake_open = true where number = $1 and not intake_open")
+        .bind(number)
+        .execute(store)
+        .await
+        .map(|_| ())
+        .map_err(StoreError::on("begin to take people in"))
 }
 
 /// Remembers a whole look, so that no replica takes another one before something changes.
 pub async fn seen(store: &Store, number: i32, seen: &Seen<'_>) -> Result<(), StoreError> {
     sql::query(
         "update outreach.campaigns
-         set seen_digest = $2, seen_changes = $3, seen_at = $4, served_tick = greatest(served_tick, $5)
+         set seen_digest = $2, seen_changes = $3, seen_at = $4, served_tick = greatest(served_tick, $5),
+             intake_open = coalesce($6, intake_open)
          where number = $1",
     )
     .bind(number)
@@ -177,6 +190,7 @@ pub async fn seen(store: &Store, number: i32, seen: &Seen<'_>) -> Result<(), Sto
     .bind(seen.changes)
     .bind(seen.at)
     .bind(seen.tick)
+    .bind(seen.intake_open)
     .execute(store)
     .await
     .map(|_| ())
@@ -188,6 +202,8 @@ pub async fn seen(store: &Store, number: i32, seen: &Seen<'_>) -> Result<(), Sto
 pub struct Glance {
     pub changes: i64,
     pub served_tick: Option<DateTime<Utc>>,
+    /// People of a tick wait to be handed over.
+    pub intake_open: bool,
     pub seen_digest: Option<String>,
     pub seen_changes: Option<i64>,
     pub seen_at: Option<DateTime<Utc>>,

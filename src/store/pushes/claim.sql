@@ -2,7 +2,7 @@
 -- $1 campaign, $2 lease name, $3 lease token, $4 now, $5 how many,
 -- $6 actions that may go out now, $7 whether the campaign is over,
 -- $8 mailboxes that may send now (null: the provider sends by itself), $9 all of them,
--- $10 mailboxes that send no more and are still read
+-- $10 mailboxes that send no more and are still read, $11 what is put off beyond this is left alone
 with holder as (
     select token from outreach.leases where name = $2 and token = $3 and until > clock_timestamp()
 ),
@@ -45,7 +45,7 @@ due as (
     where p.campaign_number = $1
       and p.settled_at is null
       and p.state in ('recorded', 'retry')
-      and (p.not_before is null or p.not_before <= $4)
+      and (p.not_before is null or p.not_before <= $11)
       and (j.is_stopped or p.action = any (w.actions))
       and (
           $8::text[] is null or j.is_stopped or p.action not in ('enroll', 'send')

@@ -117,13 +117,21 @@ fn stopping(statement: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(statement.replace("{IS_STOPPED}", include_str!("is_stopped.sql")))
 }
 
+/// When something is claimed.
+#[derive(Debug, Clone, Copy)]
+pub struct At {
+    pub now: DateTime<Utc>,
+    /// What is put off until later than this is left alone.
+    pub due_by: DateTime<Utc>,
+}
+
 /// Claims up to `size` due pushes. Empty when nothing is due or the lease is lost.
 pub async fn claim(
     store: &Store,
     campaign: i32,
     lease: &Lease,
     gate: Gate,
-    now: DateTime<Utc>,
+    at: At,
     size: u32,
     senders: Option<Senders<'_>>,
 ) -> Result<Batch, StoreError> {
@@ -133,13 +141,14 @@ pub async fn claim(
         .bind(campaign)
         .bind(&lease.name)
         .bind(lease.token)
-        .bind(now)
+        .bind(at.now)
         .bind(i64::from(size))
         .bind(gate.actions())
         .bind(gate.over)
         .bind(senders.map(|senders| senders.free))
         .bind(senders.map(|senders| senders.declared))
         .bind(senders.map(|senders| senders.retired))
+        .bind(at.due_by)
         .fetch_all(&mut *transaction)
         .await
         .map_err(StoreError::on(doing))?;
@@ -196,12 +205,13 @@ pub async fn forget_unclaimed(store: &Store, campaign: i32) -> Result<u64, Store
     .map_err(StoreError::on("clear pushes of an earlier plan"))
 }
 
-/// Whether something that was planned has never been handed over.
-pub async fn any_unclaimed(store: &Store, campaign: i32) -> Result<bool, StoreError> {
+/// Whether somebody who was to be taken in has never been handed over.
+pub async fn any_entering(store: &Store, campaign: i32) -> Result<bool, StoreError> {
     sql::query_scalar(
         "select exists (
              select from outreach.pushes
              where campaign_number = $1 and settled_at is null and state = 'recorded' and attempts = 0
+               and action = 'enroll'
          )",
     )
     .bind(campaign)
