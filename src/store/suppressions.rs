@@ -19,6 +19,14 @@ pub struct Suppression {
     pub created_at: DateTime<Utc>,
 }
 
+/// What the event log calls it: a domain is nobody's personal data, an address is.
+fn subject(target: &str) -> String {
+    match target.strip_prefix('@') {
+        Some(domain) => format!("domain:{domain}"),
+        None => "suppression".to_owned(),
+    }
+}
+
 /// Adds a suppression; false when there is one already.
 ///
 /// One that a reply flag made becomes this one, so that it stays when the flag is lifted.
@@ -50,7 +58,7 @@ pub async fn add(
     .rows_affected()
         == 1;
     if added {
-        events::add(&mut transaction, "suppress", "suppression", by, json!({ "reason": reason })).await?;
+        events::add(&mut transaction, "suppress", &subject(target), by, json!({ "reason": reason })).await?;
     }
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(added)
@@ -68,7 +76,7 @@ pub async fn remove(store: &Store, target: &str, by: ByHand<'_>) -> Result<bool,
         .rows_affected()
         == 1;
     if removed {
-        events::add(&mut transaction, "unsuppress", "suppression", by, json!({})).await?;
+        events::add(&mut transaction, "unsuppress", &subject(target), by, json!({})).await?;
     }
     transaction.commit().await.map_err(StoreError::on(doing))?;
     Ok(removed)

@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Unknown(&'static str),
     /// What was asked makes no sense as it was said.
     Unfit(String),
+    /// It cannot even be read.
+    Senseless(String),
     /// It is not so any more.
     Overtaken(String),
     /// The form is not one of ours, or too old.
@@ -32,6 +34,7 @@ impl Fault {
     fn status(&self) -> StatusCode {
         match self {
             Self::Unknown(_) => StatusCode::NOT_FOUND,
+            Self::Senseless(_) => StatusCode::BAD_REQUEST,
             Self::Unfit(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overtaken(_) => StatusCode::CONFLICT,
             Self::Forged | Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -43,7 +46,7 @@ impl Fault {
     pub(super) fn words(&self) -> String {
         match self {
             Self::Unknown(what) => format!("there is no such {what}"),
-            Self::Unfit(message) | Self::Overtaken(message) => message.clone(),
+            Self::Senseless(message) | Self::Unfit(message) | Self::Overtaken(message) => message.clone(),
             Self::Forbidden(message) | Self::Busy(message) => (*message).to_owned(),
             Self::Forged => "this form is not one of ours, or too old: open the page anew".to_owned(),
             Self::Inside(_) => "the database does not answer as it should; the log says why".to_owned(),

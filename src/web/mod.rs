@@ -5,6 +5,7 @@
 
 mod access;
 mod api;
+mod asked;
 mod chart;
 mod deeds;
 mod fault;
@@ -152,6 +153,7 @@ fn operators_side(shared: &Arc<Shared>) -> Router {
         .merge(pages::open_router())
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+        .fallback(asked::nothing)
         .layer(DefaultBodyLimit::max(OPERATOR_BODY))
         .with_state(Arc::clone(shared))
 }

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex as Turn, Notify};
 use tokio::time::timeout;
@@ -23,13 +23,15 @@ const MOST: usize = 256;
 const MOST_WANTED: usize = 64;
 /// Of few contacts an outlook is made within this; a page waits no longer.
 const GRACE: Duration = Duration::from_millis(40);
+/// What could not be made is tried again after this: what stood in the way may be gone.
+const BACK_OFF: Duration = Duration::from_secs(5);
 
 /// What it was made from (files and the database's counters), and the answer; `None` where it could not be made.
 #[derive(Debug)]
 struct Kept<T> {
     made_from: String,
     answer: Option<Arc<T>>,
-    failed: bool,
+    failed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,7 @@ impl<T> Shelf<T> {
     ) -> Result<Arc<T>, E> {
         let slot = self.slot(about);
         let _turn = slot.turn.lock().await;
-        if let Some(Kept { made_from, answer: Some(answer), failed: false }) = held(&slot.kept).as_ref()
+        if let Some(Kept { made_from, answer: Some(answer), failed: None }) = held(&slot.kept).as_ref()
             && made_from == world
         {
             return Ok(Arc::clone(answer));
@@ -97,7 +99,8 @@ impl<T> Shelf<T> {
             // The last one is still better than none.
             Err(_) => held(&slot.kept).take().and_then(|kept| kept.answer),
         };
-        *held(&slot.kept) = Some(Kept { made_from: world.to_owned(), answer, failed: made.is_err() });
+        let failed = made.is_err().then(Instant::now);
+        *held(&slot.kept) = Some(Kept { made_from: world.to_owned(), answer, failed });
         self.made.notify_waiters();
         made
     }
@@ -107,10 +110,11 @@ impl<T> Shelf<T> {
         let slot = self.slot(about.clone());
         let kept = held(&slot.kept);
         let Some(kept) = kept.as_ref() else { return Told { answer: None, making: Making::Pending } };
-        let making = match kept.made_from == world {
-            true if kept.failed => Making::Failed,
-            true => Making::Made,
-            false => Making::Pending,
+        let making = match kept.failed {
+            _ if kept.made_from != world => Making::Pending,
+            Some(at) if at.elapsed() < BACK_OFF => Making::Failed,
+            Some(_) => Making::Pending,
+            None => Making::Made,
         };
         Told { answer: kept.answer.clone(), making }
     }
@@ -217,6 +221,12 @@ mod tests {
         shelf.get(about.clone(), "wednesday", async { Err::<u8, _>(()) }).await.unwrap_err();
         let told = outlooks.at_once(&shelf, about.clone(), "wednesday").await;
         assert_eq!((told.answer.as_deref(), told.making), (Some(&2), Making::Failed));
+        // After a while it is wanted anew, in the same world.
+        while timeout(Duration::from_millis(1), outlooks.next()).await.is_ok() {}
+        held(&shelf.slot(about.clone()).kept).as_mut().unwrap().failed = Instant::now().checked_sub(BACK_OFF);
+        let told = outlooks.at_once(&shelf, about.clone(), "wednesday").await;
+        assert_eq!((told.answer.as_deref(), told.making), (Some(&2), Making::Pending));
+        assert_eq!(outlooks.next().await, about);
         let again = shelf.get(about, "wednesday", async { Ok::<_, ()>(3) }).await.unwrap();
         assert_eq!(*again, 3);
     }

@@ -5,7 +5,7 @@ mod openapi;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::access::{Visitor, may_look};
+use super::asked::{Path, Query, nothing};
 use super::deeds::{self, Approve, Correct, Done, Pause, Resolve, Resume, Suppress};
 use super::fault::{ApiFault, Fault};
 use super::read::{
@@ -117,10 +118,6 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/api/v1/diagnostics", get(diagnostics))
         .route("/api/v1/events", get(events))
         .route("/api/v1/{*rest}", axum::routing::any(nothing))
-}
-
-async fn nothing() -> ApiFault {
-    Fault::Unknown("path").into()
 }
 
 async fn document() -> Json<serde_json::Value> {

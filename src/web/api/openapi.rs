@@ -164,7 +164,7 @@ impl Document {
             "responses": {
                 "200": { "description": "So it is.",
                     "content": { "application/json": { "schema": answer } } },
-                "400": refused, "401": refused, "403": refused,
+                "400": fault, "401": refused, "403": refused,
                 "404": fault, "429": fault, "503": fault,
             },
         });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::RequestExt as _;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Path, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::show;
 use crate::model::PushKey;
 use crate::web::Shared;
 use crate::web::access::{Visitor, same};
+use crate::web::asked::Path;
 use crate::web::deeds::{self, Approve, Correct, Done, Kind, Pause, Reason, Resolve, Resume, Suppress};
 use crate::web::fault::{Fault, PageFault};
 use crate::web::read;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -18,6 +18,7 @@ use super::{Frame, PAGES, page};
 use crate::model::Clock as _;
 use crate::web::Shared;
 use crate::web::access::{Visitor, may_look};
+use crate::web::asked::{Path, Query};
 use crate::web::chart;
 use crate::web::fault::PageFault;
 use crate::web::outlook::{Making, Told};
@@ -40,7 +41,7 @@ fn part(headers: &HeaderMap, frame: Frame, back: &str, making: Making, template:
         return page(template);
     }
     match template.render() {
-        Ok(fragment) => page(&Alone { frame, back, fragment: &fragment, again: making == Making::Pending }),
+        Ok(fragment) => page(&Alone { frame, back, fragment: &fragment, again: making != Making::Made }),
         Err(error) => {
             tracing::warn!(%error, "a part of a page could not be made");
             (StatusCode::INTERNAL_SERVER_ERROR, "this page could not be made\n").into_response()

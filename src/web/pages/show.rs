@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::manifest::Severity;
 use crate::model::Clock as _;
 use crate::web::Shared;
 use crate::web::access::Visitor;
+use crate::web::asked::{Path, Query};
 use crate::web::chart::{self, SERIES, Total};
 use crate::web::deeds::{Kind, Reason};
 use crate::web::fault::PageFault;

@@ -74,6 +74,8 @@ pub(in crate::web) struct CampaignView {
     pub history: Vec<Entry>,
     pub events: Vec<Event>,
     pub days: Vec<Day>,
+    /// Errors in the files; those before them are in force, this campaign's too.
+    pub problems: usize,
 }
 
 pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<CampaignView, Fault> {
@@ -130,6 +132,7 @@ pub(in crate::web) async fn campaign(shared: &Shared, number: i32) -> Result<Cam
         approval,
         history,
         events,
+        problems: now.problems(),
         days: days.into_iter().filter(|day| day.campaign_number == number).collect(),
     })
 }

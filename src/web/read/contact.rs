@@ -40,6 +40,14 @@ pub(in crate::web) struct ContactView {
     pub timeline: Vec<Moment>,
 }
 
+impl ContactView {
+    /// What a reply flag alone suppresses ends with the flag, so that a person may still say it for good.
+    pub(in crate::web) fn can_be_suppressed(&self) -> bool {
+        let is_for_good = |stop: &String| !stop.ends_with(", from flag)");
+        self.contact.email.is_some() && !self.contact.suppressions.iter().any(is_for_good)
+    }
+}
+
 async fn by_id(shared: &Shared, id: Uuid) -> Result<Contact, Fault> {
     let found = contacts::find(&shared.store, &id.to_string()).await?;
     found.into_iter().next().ok_or(Fault::Unknown("contact"))

@@ -60,6 +60,11 @@ impl Now {
         self.manifest.project.mails(campaign).is_some()
     }
 
+    /// Errors in the files; those before them are in force.
+    fn problems(&self) -> usize {
+        self.declared.diagnostics.iter().filter(|one| one.is_error()).count()
+    }
+
     fn pause_of(&self, number: i32) -> Option<&Pause> {
         self.pauses.iter().find(|pause| pause.campaign_number == number)
     }

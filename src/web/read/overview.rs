@@ -120,6 +120,6 @@ pub(in crate::web) async fn overview(shared: &Shared) -> Result<Overview, StoreE
         .into_iter()
         .map(|campaign| line(campaign, &now, &figures, &standing))
         .collect();
-    let problems = now.declared.diagnostics.iter().filter(|one| one.is_error()).count();
+    let problems = now.problems();
     Ok(Overview { as_of: now.at, campaigns: lines, days, daemons, orphaned, problems })
 }

@@ -60,8 +60,25 @@ async fn every_answer_has_the_shape_of_the_document() {
         assert!(status == 200 || answer["error"].is_string(), "{answer}");
     }
     site.enrolled(2).await;
+    assert!(
+        site.actors()
+            .await
+            .iter()
+            .any(|(_, kind, subject)| kind == "suppress" && subject == "domain:c3.example")
+    );
     let unknown = site.get("/api/v1/nothing").await;
     assert_eq!((unknown.0, unknown.1.contains("no such path")), (404, true));
+    for (path, status) in [
+        ("/api/v1/campaigns/x", 400),
+        ("/api/v1/contacts/nobody", 400),
+        ("/api/v1/events?limit=x", 400),
+        ("/api/v2", 404),
+        ("/api", 404),
+    ] {
+        let (told, text) = site.get(path).await;
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        assert!(told == status && answer["error"].is_string(), "{path}: {told} {text}");
+    }
     let broken = site.ask(Method::POST, "/api/v1/suppressions").header("content-type", "application/json");
     assert_eq!(broken.body("{").send().await.unwrap().status(), 422);
     site.end().await;

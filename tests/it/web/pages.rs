@@ -59,8 +59,15 @@ async fn a_contact_is_found_explained_and_suppressed() {
     let page = site.page(&format!("/contacts/{FIRST}")).await;
     assert!(page.contains("p1@c1.example (do_not_contact, from web)"), "{page}");
     assert!(page.contains("withdraw (suppressed)"), "{page}");
+    assert!(!page.contains("Never write to this address again"), "{page}");
     assert_eq!(site.get("/contacts/00000000-0000-0000-0000-0000000000ff").await.0, 404);
-    assert_eq!(site.get("/contacts/nobody").await.0, 400);
+    for (path, status) in [("/contacts/nobody", 400), ("/nothing", 404), ("/campaigns/1/plan?look=x", 400)] {
+        let (told, page) = site.get(path).await;
+        assert!(
+            told == status && page.contains("app.css") && page.contains("role=\"alert\""),
+            "{path}: {page}"
+        );
+    }
     let log = site.end().await;
     assert!(!log.contains("c1.example"), "{log}");
 }
@@ -130,7 +137,13 @@ async fn a_bad_file_is_shown_with_its_line_and_open_pages_hear_of_changes() {
             && page.contains("^^^")
     })
     .await;
-    assert!(site.page("/").await.contains("The files cannot be taken"));
+    for page in ["/", "/campaigns/1"] {
+        let page = site.page(page).await;
+        assert!(
+            page.contains("The files cannot be taken") && page.contains("href=\"/files\">1 error"),
+            "{page}"
+        );
+    }
     site.project.write("campaigns/first.yaml", &file);
 
     let mut live = site.ask(Method::GET, "/live").timeout(Duration::from_secs(30)).send().await.unwrap();
