@@ -97,7 +97,14 @@ pub fn openapi() -> Value {
                 },
                 "Refused": {
                     "description": "No token, or one that may only look.",
-                    "content": { "text/plain": { "schema": { "type": "string" } } },
+                    "content": {
+                        "text/plain": { "schema": { "type": "string" } },
+                        "application/json": { "schema": {
+                            "type": "object",
+                            "properties": { "error": { "type": "string" } },
+                            "required": ["error"],
+                        } },
+                    },
                 },
             },
         },
